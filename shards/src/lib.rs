@@ -1,0 +1,1 @@
+//! The thread-per-core runtime. Knows no HTTP, no SQL, no password.

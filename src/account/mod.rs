@@ -1,0 +1,1 @@
+//! What a user is made of: values that are valid by construction.

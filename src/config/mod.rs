@@ -1,0 +1,1 @@
+//! Configuration: sources, their order, and one nested struct per module.

@@ -1,0 +1,1 @@
+//! One socket: read, parse, route, reply, time out.

@@ -1,0 +1,1 @@
+//! The table: method and path to handler.

@@ -1,0 +1,1 @@
+//! What one request shard owns; wires the stages together.

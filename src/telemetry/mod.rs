@@ -1,0 +1,1 @@
+//! Counters per shard, merged on scrape; logs.

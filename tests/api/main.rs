@@ -1,0 +1,1 @@
+//! API tests: a real server, a real PostgreSQL, one behaviour a file.

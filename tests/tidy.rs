@@ -1,0 +1,1 @@
+//! Checks the rules of the house that can be checked.
