@@ -41,6 +41,8 @@ impl Entry {
 struct Registry {
     entries: RefCell<Slab<Rc<Entry>>>,
     sweeping: Cell<bool>,
+    /// Whoever waits for the last watch to end.
+    drained: RefCell<Option<Waker>>,
 }
 
 /// All deadlines of one shard.
@@ -75,6 +77,18 @@ impl Deadlines {
                 entry.expire();
             }
         }
+    }
+
+    /// Resolves when no task is watched any more.
+    pub async fn drained(&self) {
+        poll_fn(|cx| {
+            if self.is_empty() {
+                return Poll::Ready(());
+            }
+            self.0.drained.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Expires everything.
@@ -149,6 +163,12 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.registry.entries.borrow_mut().remove(self.key);
+        let mut entries = self.registry.entries.borrow_mut();
+        entries.remove(self.key);
+        if entries.is_empty()
+            && let Some(waker) = self.registry.drained.take()
+        {
+            waker.wake();
+        }
     }
 }

@@ -143,6 +143,15 @@ impl<S: AsFd> Watched<S> {
         &self.socket
     }
 
+    /// Whether a read is worth trying.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.entry.readable.get() || self.entry.ended.get() {
+            return Poll::Ready(());
+        }
+        remember(&self.entry.reader, cx);
+        Poll::Pending
+    }
+
     /// Tries `read` once the socket may be readable; `wanted` is how many bytes it asks for.
     pub(crate) fn poll_read(
         &self,

@@ -54,6 +54,11 @@ impl Stream {
         Ok(Stream(watched))
     }
 
+    /// Waits until a read may find something, be it the end; holds no buffer meanwhile.
+    pub async fn readable(&self) {
+        poll_fn(|cx| self.0.poll_readable(cx)).await;
+    }
+
     /// Reads what is there, waiting for at least a byte; 0 means that the peer has finished sending.
     ///
     /// # Errors
