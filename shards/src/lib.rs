@@ -1,1 +1,3 @@
 //! The thread-per-core runtime. Knows no HTTP, no SQL, no password.
+
+pub mod topology;
