@@ -24,10 +24,9 @@ pub(super) struct Limits {
 
 /// Reads the limits in force, with `root` standing for `/`.
 pub(super) fn limits(root: &Path) -> Limits {
-    let (Ok(membership), Ok(mounts)) = (
-        fs::read_to_string(root.join("proc/self/cgroup")),
-        fs::read_to_string(root.join("proc/self/mountinfo")),
-    ) else {
+    let (Ok(membership), Ok(mounts)) =
+        (fs::read_to_string(root.join("proc/self/cgroup")), fs::read_to_string(root.join("proc/self/mountinfo")))
+    else {
         return Limits::default();
     };
     let mounts: Vec<Mount> = mounts.lines().filter_map(Mount::parse).collect();
@@ -49,25 +48,15 @@ pub(super) fn limits(root: &Path) -> Limits {
 
     // A group's effective set lies within its ancestors', so the nearest folder that has one decides.
     let sets = [
-        nearest_cpu_set(
-            chain(Controller::Unified),
-            &["cpuset.cpus.effective", "cpuset.cpus"],
-        ),
-        nearest_cpu_set(
-            chain(Controller::Named("cpuset")),
-            &["cpuset.effective_cpus", "cpuset.cpus"],
-        ),
+        nearest_cpu_set(chain(Controller::Unified), &["cpuset.cpus.effective", "cpuset.cpus"]),
+        nearest_cpu_set(chain(Controller::Named("cpuset")), &["cpuset.effective_cpus", "cpuset.cpus"]),
     ];
     let cpu_set = sets.into_iter().flatten().reduce(|mut set, other| {
         set.retain(|cpu| other.contains(cpu));
         set
     });
 
-    Limits {
-        cpu_quota: quotas.into_iter().reduce(f64::min),
-        memory_bytes: memory.into_iter().min(),
-        cpu_set,
-    }
+    Limits { cpu_quota: quotas.into_iter().reduce(f64::min), memory_bytes: memory.into_iter().min(), cpu_set }
 }
 
 #[derive(Clone, Copy)]
@@ -101,38 +90,23 @@ impl Mount {
             _ => return None,
         };
         let options = file_system.nth(1).unwrap_or_default().to_owned();
-        Some(Self {
-            root,
-            point,
-            unified,
-            options,
-        })
+        Some(Self { root, point, unified, options })
     }
 
     fn serves(&self, controller: Controller) -> bool {
         match controller {
             Controller::Unified => self.unified,
-            Controller::Named(name) => {
-                !self.unified && self.options.split(',').any(|option| option == name)
-            }
+            Controller::Named(name) => !self.unified && self.options.split(',').any(|option| option == name),
         }
     }
 }
 
 /// The folders of the process's group in one hierarchy: its own first, then each ancestor up to the mount point.
-fn folders(
-    root: &Path,
-    membership: &str,
-    mounts: &[Mount],
-    controller: Controller,
-) -> Vec<PathBuf> {
+fn folders(root: &Path, membership: &str, mounts: &[Mount], controller: Controller) -> Vec<PathBuf> {
     let Some(mount) = mounts.iter().find(|mount| mount.serves(controller)) else {
         return Vec::new();
     };
-    let Some(group) = membership
-        .lines()
-        .find_map(|line| group_in(line, controller))
-    else {
+    let Some(group) = membership.lines().find_map(|line| group_in(line, controller)) else {
         return Vec::new();
     };
     // In a container without a cgroup namespace the group's path is the host's, while the mount shows only the
@@ -141,23 +115,10 @@ fn folders(
     let below = Path::new(group)
         .strip_prefix(&mount.root)
         .ok()
-        .filter(|below| {
-            below
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
-        })
+        .filter(|below| below.components().all(|part| matches!(part, Component::Normal(_))))
         .unwrap_or(Path::new(""));
     let point = root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
-    below
-        .ancestors()
-        .map(|part| {
-            if part.as_os_str().is_empty() {
-                point.clone()
-            } else {
-                point.join(part)
-            }
-        })
-        .collect()
+    below.ancestors().map(|part| if part.as_os_str().is_empty() { point.clone() } else { point.join(part) }).collect()
 }
 
 /// The path of a `/proc/self/cgroup` line (`ID:CONTROLLERS:PATH`) if it is of this hierarchy.
@@ -175,10 +136,7 @@ fn group_in(line: &str, controller: Controller) -> Option<&str> {
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits.
 fn unescape(text: &str) -> String {
-    text.replace("\\040", " ")
-        .replace("\\011", "\t")
-        .replace("\\012", "\n")
-        .replace("\\134", "\\")
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
 
 fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
@@ -194,10 +152,7 @@ fn quota_v2(folder: &Path) -> Option<f64> {
 
 /// The quota is -1 where there is none.
 fn quota_v1(folder: &Path) -> Option<f64> {
-    quota(
-        number(&folder.join("cpu.cfs_quota_us"))?,
-        number(&folder.join("cpu.cfs_period_us"))?,
-    )
+    quota(number(&folder.join("cpu.cfs_quota_us"))?, number(&folder.join("cpu.cfs_period_us"))?)
 }
 
 fn quota(quota_us: i64, period_us: i64) -> Option<f64> {

@@ -37,13 +37,7 @@ pub(super) fn format(cpus: &[usize]) -> String {
     }
     let texts: Vec<String> = ranges
         .iter()
-        .map(|&(first, last)| {
-            if first == last {
-                first.to_string()
-            } else {
-                format!("{first}-{last}")
-            }
-        })
+        .map(|&(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
         .collect();
     texts.join(",")
 }

@@ -8,9 +8,7 @@ mod read;
 mod render;
 mod select;
 
-pub use plan::{
-    PasswordGroup, PasswordPlacement, Plan, PlanError, PlanRequest, ShardPlacement, plan,
-};
+pub use plan::{PasswordGroup, PasswordPlacement, Plan, PlanError, PlanRequest, ShardPlacement, plan};
 pub use read::{TopologyError, read, read_from};
 pub use render::render;
 

@@ -97,9 +97,7 @@ pub enum PlanError {
         cpu: usize,
     },
     /// Zero shards asked for.
-    #[error(
-        "0 request shards were asked for: ask for at least 1, or leave the setting out to have it computed"
-    )]
+    #[error("0 request shards were asked for: ask for at least 1, or leave the setting out to have it computed")]
     NoShard,
     /// Zero password cores asked for.
     #[error(
@@ -168,21 +166,13 @@ pub fn plan(topology: &Topology, request: &PlanRequest) -> Result<Plan, PlanErro
         Some(share) => select::to_set_apart(&picked, share),
         None => BTreeSet::new(),
     };
-    let shard_cores: Vec<Core> = picked
-        .iter()
-        .filter(|core| !apart.contains(&core.id))
-        .cloned()
-        .collect();
+    let shard_cores: Vec<Core> = picked.iter().filter(|core| !apart.contains(&core.id)).cloned().collect();
     let shared = select::spread(&shard_cores, amounts.shared);
 
     let shards: Vec<ShardPlacement> = shard_cores
         .iter()
         .enumerate()
-        .map(|(index, core)| ShardPlacement {
-            index,
-            cpu: core.id,
-            numa_node: core.numa_node,
-        })
+        .map(|(index, core)| ShardPlacement { index, cpu: core.id, numa_node: core.numa_node })
         .collect();
     let password_cores: Vec<PasswordPlacement> = picked
         .iter()
@@ -196,12 +186,7 @@ pub fn plan(topology: &Topology, request: &PlanRequest) -> Result<Plan, PlanErro
         })
         .collect();
     let groups = groups(&shards, &password_cores);
-    let mut plan = Plan {
-        shards,
-        password_cores,
-        groups,
-        notes: Vec::new(),
-    };
+    let mut plan = Plan { shards, password_cores, groups, notes: Vec::new() };
     plan.notes = notes(topology, request, &usable, budget, &plan);
     Ok(plan)
 }
@@ -220,10 +205,7 @@ fn usable_cores(topology: &Topology, request: &PlanRequest) -> Result<Vec<Core>,
                 return Err(PlanError::RepeatedCpu { cpu });
             }
             if !usable.iter().any(|core| core.id == cpu) {
-                return Err(PlanError::UnusableCpu {
-                    cpu,
-                    usable: list(&usable),
-                });
+                return Err(PlanError::UnusableCpu { cpu, usable: list(&usable) });
             }
         }
         usable.retain(|core| seen.contains(&core.id));
@@ -239,21 +221,15 @@ fn check_counts(request: &PlanRequest, usable: &[Core]) -> Result<(), PlanError>
     match request.request_shards {
         Some(0) => return Err(PlanError::NoShard),
         Some(asked) if asked > count => {
-            return Err(PlanError::TooManyShards {
-                asked,
-                usable: count,
-                cpus: list(usable),
-            });
+            return Err(PlanError::TooManyShards { asked, usable: count, cpus: list(usable) });
         }
         _ => {}
     }
     match request.password_cores {
         Some(0) => Err(PlanError::NoPasswordCore),
-        Some(asked) if asked > count => Err(PlanError::TooManyPasswordCores {
-            asked,
-            usable: count,
-            cpus: list(usable),
-        }),
+        Some(asked) if asked > count => {
+            Err(PlanError::TooManyPasswordCores { asked, usable: count, cpus: list(usable) })
+        }
         _ => Ok(()),
     }
 }
@@ -282,11 +258,7 @@ struct Amounts {
 
 impl Amounts {
     fn exactly(shards: usize, own: usize, shared: usize) -> Self {
-        Self {
-            cpus: shards + own,
-            own: (own > 0).then_some(Share::Exactly(own)),
-            shared,
-        }
+        Self { cpus: shards + own, own: (own > 0).then_some(Share::Exactly(own)), shared }
     }
 }
 
@@ -298,11 +270,7 @@ fn amounts(topology: &Topology, request: &PlanRequest, usable: usize, budget: us
             let quarter = budget / CPUS_PER_PASSWORD_CORE;
             Amounts {
                 cpus: budget,
-                own: Some(if quarter <= affordable {
-                    Share::About(quarter)
-                } else {
-                    Share::Exactly(affordable)
-                }),
+                own: Some(if quarter <= affordable { Share::About(quarter) } else { Share::Exactly(affordable) }),
                 shared: 0,
             }
         }
@@ -344,10 +312,7 @@ fn affordable_password_cores(topology: &Topology, request: &PlanRequest) -> usiz
 /// wait in it.
 fn groups(shards: &[ShardPlacement], password_cores: &[PasswordPlacement]) -> Vec<PasswordGroup> {
     let mut by_node: BTreeMap<usize, PasswordGroup> = BTreeMap::new();
-    let empty = || PasswordGroup {
-        shards: Vec::new(),
-        password_cores: Vec::new(),
-    };
+    let empty = || PasswordGroup { shards: Vec::new(), password_cores: Vec::new() };
     for shard in shards {
         let group = by_node.entry(shard.numa_node).or_insert_with(empty);
         group.shards.push(shard.index);
@@ -356,36 +321,17 @@ fn groups(shards: &[ShardPlacement], password_cores: &[PasswordPlacement]) -> Ve
         let group = by_node.entry(core.numa_node).or_insert_with(empty);
         group.password_cores.push(core.index);
     }
-    if by_node
-        .values()
-        .all(|group| !group.shards.is_empty() && !group.password_cores.is_empty())
-    {
+    if by_node.values().all(|group| !group.shards.is_empty() && !group.password_cores.is_empty()) {
         return by_node.into_values().collect();
     }
-    vec![PasswordGroup {
-        shards: (0..shards.len()).collect(),
-        password_cores: (0..password_cores.len()).collect(),
-    }]
+    vec![PasswordGroup { shards: (0..shards.len()).collect(), password_cores: (0..password_cores.len()).collect() }]
 }
 
-fn notes(
-    topology: &Topology,
-    request: &PlanRequest,
-    usable: &[Core],
-    budget: usize,
-    plan: &Plan,
-) -> Vec<String> {
+fn notes(topology: &Topology, request: &PlanRequest, usable: &[Core], budget: usize, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
-    let busy: BTreeSet<usize> = plan
-        .shards
-        .iter()
-        .map(|shard| shard.cpu)
-        .chain(plan.password_cores.iter().map(|core| core.cpu))
-        .collect();
-    if let Some(quota) = topology
-        .cpu_quota
-        .filter(|quota| *quota < usable.len() as f64)
-    {
+    let busy: BTreeSet<usize> =
+        plan.shards.iter().map(|shard| shard.cpu).chain(plan.password_cores.iter().map(|core| core.cpu)).collect();
+    if let Some(quota) = topology.cpu_quota.filter(|quota| *quota < usable.len() as f64) {
         notes.push(if busy.len() > budget {
             format!(
                 "The CPU quota is {quota:.2}, less than the {} CPUs in use: under full load the kernel will stop the \
@@ -403,11 +349,8 @@ fn notes(
         });
     }
 
-    let shared: Vec<&PasswordPlacement> = plan
-        .password_cores
-        .iter()
-        .filter(|core| core.shared_with_shard.is_some())
-        .collect();
+    let shared: Vec<&PasswordPlacement> =
+        plan.password_cores.iter().filter(|core| core.shared_with_shard.is_some()).collect();
     let own = plan.password_cores.len() - shared.len();
     if own > 0 && request.password_cores.is_none() {
         notes.push(format!(
@@ -424,17 +367,10 @@ fn notes(
         ));
     }
 
-    let physical = |cpu: usize| {
-        usable
-            .iter()
-            .find(|core| core.id == cpu)
-            .map(|core| core.physical_core)
-    };
+    let physical = |cpu: usize| usable.iter().find(|core| core.id == cpu).map(|core| core.physical_core);
     for core in &plan.password_cores {
-        let sibling = plan
-            .shards
-            .iter()
-            .find(|shard| shard.cpu != core.cpu && physical(shard.cpu) == physical(core.cpu));
+        let sibling =
+            plan.shards.iter().find(|shard| shard.cpu != core.cpu && physical(shard.cpu) == physical(core.cpu));
         if let (None, Some(shard)) = (core.shared_with_shard, sibling) {
             notes.push(format!(
                 "Password core {} and shard {} are hardware threads of one physical core (CPUs {} and {}) and will \
@@ -445,21 +381,12 @@ fn notes(
     }
 
     let nodes: BTreeSet<usize> = plan.shards.iter().map(|shard| shard.numa_node).collect();
-    let everywhere = nodes.len() > 1
-        || plan
-            .password_cores
-            .iter()
-            .any(|core| !nodes.contains(&core.numa_node));
+    let everywhere = nodes.len() > 1 || plan.password_cores.iter().any(|core| !nodes.contains(&core.numa_node));
     if everywhere && plan.groups.len() == 1 {
-        notes.push(
-            "Not every NUMA node has both shards and password cores, so hashing crosses nodes."
-                .to_owned(),
-        );
+        notes.push("Not every NUMA node has both shards and password cores, so hashing crosses nodes.".to_owned());
     }
 
-    let bytes = request
-        .password_core_bytes
-        .saturating_mul(plan.password_cores.len() as u64);
+    let bytes = request.password_core_bytes.saturating_mul(plan.password_cores.len() as u64);
     if bytes > topology.memory_bytes / MEMORY_PARTS {
         notes.push(format!(
             "Hashing will hold {} MiB of {} MiB of memory, more than half: use fewer password cores or less memory a \

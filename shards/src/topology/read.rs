@@ -12,9 +12,7 @@ use super::{Cache, Core, Topology, cgroup, cpu_list};
 #[derive(Debug, thiserror::Error)]
 pub enum TopologyError {
     /// `sched_getaffinity` failed.
-    #[error(
-        "the kernel does not tell which CPUs this process may run on (sched_getaffinity failed)"
-    )]
+    #[error("the kernel does not tell which CPUs this process may run on (sched_getaffinity failed)")]
     Affinity,
     /// A file that every Linux has cannot be read.
     #[error("{} cannot be read: {source}; is it mounted in this container?", path.display())]
@@ -47,11 +45,8 @@ pub enum TopologyError {
 /// # Errors
 /// See [`TopologyError`].
 pub fn read() -> Result<Topology, TopologyError> {
-    let affinity: Vec<usize> = core_affinity::get_core_ids()
-        .ok_or(TopologyError::Affinity)?
-        .into_iter()
-        .map(|core| core.id)
-        .collect();
+    let affinity: Vec<usize> =
+        core_affinity::get_core_ids().ok_or(TopologyError::Affinity)?.into_iter().map(|core| core.id).collect();
     read_from(Path::new("/"), &affinity)
 }
 
@@ -70,12 +65,7 @@ pub fn read_from(root: &Path, affinity: &[usize]) -> Result<Topology, TopologyEr
         .iter()
         .copied()
         .filter(|cpu| online.as_ref().is_none_or(|online| online.contains(cpu)))
-        .filter(|cpu| {
-            limits
-                .cpu_set
-                .as_ref()
-                .is_none_or(|allowed| allowed.contains(cpu))
-        })
+        .filter(|cpu| limits.cpu_set.as_ref().is_none_or(|allowed| allowed.contains(cpu)))
         .collect();
     usable.sort_unstable();
     usable.dedup();
@@ -84,17 +74,13 @@ pub fn read_from(root: &Path, affinity: &[usize]) -> Result<Topology, TopologyEr
     }
 
     let nodes = numa_nodes(&root.join("sys/devices/system/node"))?;
-    let cores = usable
-        .into_iter()
-        .map(|id| core(&cpus.join(format!("cpu{id}")), id, &nodes))
-        .collect::<Result<_, _>>()?;
+    let cores =
+        usable.into_iter().map(|id| core(&cpus.join(format!("cpu{id}")), id, &nodes)).collect::<Result<_, _>>()?;
     let machine_bytes = memory_bytes(&root.join("proc/meminfo"))?;
     Ok(Topology {
         cores,
         cpu_quota: limits.cpu_quota,
-        memory_bytes: limits
-            .memory_bytes
-            .map_or(machine_bytes, |limit| limit.min(machine_bytes)),
+        memory_bytes: limits.memory_bytes.map_or(machine_bytes, |limit| limit.min(machine_bytes)),
     })
 }
 
@@ -109,12 +95,8 @@ fn core(folder: &Path, id: usize, nodes: &BTreeMap<usize, usize>) -> Result<Core
     Ok(Core {
         id,
         // The kernel writes -1 where firmware names no package.
-        package: optional(&topology.join("physical_package_id"))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(0),
-        physical_core: siblings
-            .and_then(|cpus| cpus.first().copied())
-            .unwrap_or(id),
+        package: optional(&topology.join("physical_package_id")).and_then(|text| text.parse().ok()).unwrap_or(0),
+        physical_core: siblings.and_then(|cpus| cpus.first().copied()).unwrap_or(id),
         numa_node: nodes.get(&id).copied().unwrap_or(0),
         l2,
         l3,
@@ -132,12 +114,9 @@ fn caches(folder: &Path) -> Result<(Option<Cache>, Option<Cache>), TopologyError
         if optional(&folder.join("type")).as_deref() == Some("Instruction") {
             continue;
         }
-        let group =
-            optional_list(&folder.join("shared_cpu_list"))?.and_then(|cpus| cpus.first().copied());
-        let cache = group.map(|group| Cache {
-            group,
-            bytes: optional(&folder.join("size")).and_then(|size| cache_bytes(&size)),
-        });
+        let group = optional_list(&folder.join("shared_cpu_list"))?.and_then(|cpus| cpus.first().copied());
+        let cache = group
+            .map(|group| Cache { group, bytes: optional(&folder.join("size")).and_then(|size| cache_bytes(&size)) });
         match level.as_str() {
             "2" => l2 = cache,
             "3" => l3 = cache,
@@ -149,10 +128,7 @@ fn caches(folder: &Path) -> Result<(Option<Cache>, Option<Cache>), TopologyError
 
 /// sysfs writes cache sizes in KiB: `32768K`.
 fn cache_bytes(text: &str) -> Option<u64> {
-    text.strip_suffix('K')?
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1024)
+    text.strip_suffix('K')?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Maps each CPU to its NUMA node; empty where the kernel was built without NUMA.
@@ -163,10 +139,8 @@ fn numa_nodes(folder: &Path) -> Result<BTreeMap<usize, usize>, TopologyError> {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let node = name
-            .to_str()
-            .and_then(|name| name.strip_prefix("node"))
-            .and_then(|number| number.parse::<usize>().ok());
+        let node =
+            name.to_str().and_then(|name| name.strip_prefix("node")).and_then(|number| number.parse::<usize>().ok());
         let Some(node) = node else { continue };
         for cpu in optional_list(&entry.path().join("cpulist"))?.unwrap_or_default() {
             nodes.insert(cpu, node);
@@ -177,29 +151,19 @@ fn numa_nodes(folder: &Path) -> Result<BTreeMap<usize, usize>, TopologyError> {
 
 /// `MemTotal` in bytes; the file has it in KiB.
 fn memory_bytes(path: &Path) -> Result<u64, TopologyError> {
-    let text = fs::read_to_string(path).map_err(|source| TopologyError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemTotal:"))
-        .unwrap_or_default();
+    let text =
+        fs::read_to_string(path).map_err(|source| TopologyError::Unreadable { path: path.to_owned(), source })?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:")).unwrap_or_default();
     line.split_whitespace()
         .nth(1)
         .and_then(|kib| kib.parse::<u64>().ok())
         .and_then(|kib| kib.checked_mul(1024))
-        .ok_or_else(|| TopologyError::Malformed {
-            path: path.to_owned(),
-            text: line.to_owned(),
-        })
+        .ok_or_else(|| TopologyError::Malformed { path: path.to_owned(), text: line.to_owned() })
 }
 
 /// The trimmed text of a file that need not exist.
 fn optional(path: &Path) -> Option<String> {
-    fs::read_to_string(path)
-        .ok()
-        .map(|text| text.trim().to_owned())
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
 /// A CPU list from a file that need not exist but must be well formed if it does.
@@ -207,12 +171,7 @@ fn optional_list(path: &Path) -> Result<Option<Vec<usize>>, TopologyError> {
     let Some(text) = optional(path) else {
         return Ok(None);
     };
-    cpu_list::parse(&text)
-        .map(Some)
-        .ok_or_else(|| TopologyError::Malformed {
-            path: path.to_owned(),
-            text,
-        })
+    cpu_list::parse(&text).map(Some).ok_or_else(|| TopologyError::Malformed { path: path.to_owned(), text })
 }
 
 #[cfg(test)]

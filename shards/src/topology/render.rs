@@ -22,12 +22,7 @@ pub fn render(topology: &Topology, plan: &Plan) -> String {
 
 fn draw(out: &mut String, topology: &Topology, plan: &Plan) -> fmt::Result {
     let ids: Vec<usize> = topology.cores.iter().map(|core| core.id).collect();
-    write!(
-        out,
-        "CPUs {} | memory {} | ",
-        cpu_list::format(&ids),
-        size(topology.memory_bytes)
-    )?;
+    write!(out, "CPUs {} | memory {} | ", cpu_list::format(&ids), size(topology.memory_bytes))?;
     match topology.cpu_quota {
         Some(quota) => writeln!(out, "quota {quota:.2} CPUs")?,
         None => writeln!(out, "no quota")?,
@@ -43,11 +38,7 @@ fn draw(out: &mut String, topology: &Topology, plan: &Plan) -> fmt::Result {
     for (node, caches) in nodes {
         writeln!(out, "\nNUMA node {node}")?;
         for cores in caches.into_values() {
-            match cores
-                .first()
-                .and_then(|core| core.l3)
-                .map(|cache| cache.bytes)
-            {
+            match cores.first().and_then(|core| core.l3).map(|cache| cache.bytes) {
                 Some(Some(bytes)) => writeln!(out, "  L3 cache {}", size(bytes))?,
                 Some(None) => writeln!(out, "  L3 cache")?,
                 None => writeln!(out, "  no L3 cache known")?,
@@ -61,19 +52,10 @@ fn draw(out: &mut String, topology: &Topology, plan: &Plan) -> fmt::Result {
         "\nS request shard: {}   P password core: {}   . not used: {}",
         plan.shards.len(),
         plan.password_cores.len(),
-        topology
-            .cores
-            .iter()
-            .filter(|core| role(core.id, plan) == ".")
-            .count()
+        topology.cores.iter().filter(|core| role(core.id, plan) == ".").count()
     )?;
     for group in &plan.groups {
-        writeln!(
-            out,
-            "P{} hash for S{}",
-            cpu_list::format(&group.password_cores),
-            cpu_list::format(&group.shards)
-        )?;
+        writeln!(out, "P{} hash for S{}", cpu_list::format(&group.password_cores), cpu_list::format(&group.shards))?;
     }
     if !plan.notes.is_empty() {
         writeln!(out)?;
@@ -93,10 +75,8 @@ fn draw_cores(out: &mut String, cores: &[&Core], plan: &Plan, digits: usize) -> 
     let role_width = roles.max().unwrap_or(1);
     let mut line = String::from("   ");
     for threads in physical.values() {
-        let cells: Vec<String> = threads
-            .iter()
-            .map(|core| format!("{:>digits$} {:<role_width$}", core.id, role(core.id, plan)))
-            .collect();
+        let cells: Vec<String> =
+            threads.iter().map(|core| format!("{:>digits$} {:<role_width$}", core.id, role(core.id, plan))).collect();
         let bracket = format!(" [{}]", cells.join(" | "));
         if line.len() + bracket.len() > WIDTH && !line.trim().is_empty() {
             writeln!(out, "{line}")?;

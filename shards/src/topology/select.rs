@@ -16,10 +16,7 @@ pub(super) fn to_run_on(cores: &[Core], count: usize) -> Vec<Core> {
         let rank = threads_before.entry(core.physical_core).or_default();
         ranked.push((*rank, core));
         *rank += 1;
-        physical
-            .entry(core.numa_node)
-            .or_default()
-            .insert(core.physical_core);
+        physical.entry(core.numa_node).or_default().insert(core.physical_core);
         *logical.entry(core.numa_node).or_default() += 1;
     }
     let node_order = |node: usize| {
@@ -31,11 +28,7 @@ pub(super) fn to_run_on(cores: &[Core], count: usize) -> Vec<Core> {
         let cache = core.l3.map_or(core.physical_core, |cache| cache.group);
         (node_order(core.numa_node), *rank, cache, core.id)
     });
-    let mut picked: Vec<Core> = ranked
-        .into_iter()
-        .take(count)
-        .map(|(_, core)| core.clone())
-        .collect();
+    let mut picked: Vec<Core> = ranked.into_iter().take(count).map(|(_, core)| core.clone()).collect();
     picked.sort_by_key(|core| core.id);
     picked
 }
@@ -66,11 +59,7 @@ pub(super) fn to_set_apart(cores: &[Core], share: Share) -> BTreeSet<usize> {
         let candidates = whole_cores(cores, &apart);
         let fitting = candidates.iter().filter(|core| {
             let size = core.cpus.len();
-            if exact {
-                size <= left
-            } else {
-                apart.len() + size < cores.len() && (apart.is_empty() || size < 2 * left)
-            }
+            if exact { size <= left } else { apart.len() + size < cores.len() && (apart.is_empty() || size < 2 * left) }
         });
         match fitting.max_by_key(|core| (core.deficit(cores, &apart, wanted), core.rank())) {
             Some(core) => apart.extend(&core.cpus),
@@ -117,11 +106,7 @@ impl WholeCore {
 
     /// Larger physical cores first, so that an odd CPU is left for the end.
     fn rank(&self) -> (usize, usize, usize) {
-        (
-            self.cpus.len(),
-            self.cache,
-            self.cpus.first().copied().unwrap_or(0),
-        )
+        (self.cpus.len(), self.cache, self.cpus.first().copied().unwrap_or(0))
     }
 }
 
@@ -138,17 +123,13 @@ fn whole_cores(cores: &[Core], taken: &BTreeSet<usize>) -> Vec<WholeCore> {
             .cpus
             .push(core.id);
     }
-    whole
-        .into_values()
-        .filter(|core| core.cpus.iter().all(|cpu| !taken.contains(cpu)))
-        .collect()
+    whole.into_values().filter(|core| core.cpus.iter().all(|cpu| !taken.contains(cpu))).collect()
 }
 
 /// How far a node is from its proportional share of `wanted`, scaled by the number of CPUs to stay in integers.
 fn deficit(cores: &[Core], taken: &BTreeSet<usize>, wanted: usize, node: usize) -> i64 {
     let in_node = cores.iter().filter(|core| core.numa_node == node);
-    let (size, given) = in_node.fold((0i64, 0i64), |(size, given), core| {
-        (size + 1, given + i64::from(taken.contains(&core.id)))
-    });
+    let (size, given) =
+        in_node.fold((0i64, 0i64), |(size, given), core| (size + 1, given + i64::from(taken.contains(&core.id))));
     wanted as i64 * size - given * cores.len() as i64
 }

@@ -18,37 +18,20 @@ pub(crate) fn machine(nodes: usize, caches: usize, cores: usize, threads: usize)
                 package: l3 / caches,
                 physical_core: first,
                 numa_node: l3 / caches,
-                l2: Some(Cache {
-                    group: first,
-                    bytes: Some(1 << 20),
-                }),
-                l3: Some(Cache {
-                    group: l3 * cores,
-                    bytes: Some(32 << 20),
-                }),
+                l2: Some(Cache { group: first, bytes: Some(1 << 20) }),
+                l3: Some(Cache { group: l3 * cores, bytes: Some(32 << 20) }),
             }
         })
         .collect();
-    Topology {
-        cores,
-        cpu_quota: None,
-        memory_bytes: 64 << 30,
-    }
+    Topology { cores, cpu_quota: None, memory_bytes: 64 << 30 }
 }
 
 fn with_quota(quota: f64, topology: Topology) -> Topology {
-    Topology {
-        cpu_quota: Some(quota),
-        ..topology
-    }
+    Topology { cpu_quota: Some(quota), ..topology }
 }
 
 fn ask(shards: Option<usize>, passwords: Option<usize>) -> PlanRequest {
-    PlanRequest {
-        request_shards: shards,
-        password_cores: passwords,
-        ..PlanRequest::default()
-    }
+    PlanRequest { request_shards: shards, password_cores: passwords, ..PlanRequest::default() }
 }
 
 fn shard_cpus(plan: &Plan) -> Vec<usize> {
@@ -87,11 +70,7 @@ fn from_three_cpus_passwords_have_their_own() {
         let plan = default_plan(&machine(1, 1, cpus, 1));
         assert_eq!(plan.password_cores.len(), passwords, "{cpus} CPUs");
         assert_eq!(plan.shards.len(), cpus - passwords);
-        assert!(
-            plan.password_cores
-                .iter()
-                .all(|core| core.shared_with_shard.is_none())
-        );
+        assert!(plan.password_cores.iter().all(|core| core.shared_with_shard.is_none()));
     }
 }
 
@@ -121,10 +100,7 @@ fn a_quota_below_one_still_gives_a_shard() {
 #[test]
 fn a_quota_above_the_machine_changes_nothing() {
     let free = machine(1, 1, 4, 1);
-    assert_eq!(
-        default_plan(&with_quota(8.0, free.clone())),
-        default_plan(&free)
-    );
+    assert_eq!(default_plan(&with_quota(8.0, free.clone())), default_plan(&free));
 }
 
 #[test]
@@ -153,17 +129,11 @@ fn sixty_four_cpus_on_two_nodes_hash_within_their_node() {
         assert_eq!((group.shards.len(), group.password_cores.len()), (24, 8));
         let node = plan.shards[group.shards[0]].numa_node;
         let shards = group.shards.iter().map(|&i| plan.shards[i].numa_node);
-        let cores = group
-            .password_cores
-            .iter()
-            .map(|&i| plan.password_cores[i].numa_node);
+        let cores = group.password_cores.iter().map(|&i| plan.password_cores[i].numa_node);
         assert!(shards.chain(cores).all(|near| near == node));
     }
     // One L3 cache a node is given up to hashing; the other three stay the shards' own.
-    assert_eq!(
-        password_cpus(&plan),
-        (24..32).chain(56..64).collect::<Vec<_>>()
-    );
+    assert_eq!(password_cpus(&plan), (24..32).chain(56..64).collect::<Vec<_>>());
 }
 
 #[test]
@@ -171,11 +141,7 @@ fn numbers_asked_for_are_kept() {
     let topology = machine(1, 1, 8, 1);
     let counts = |request| {
         let plan = plan(&topology, &request).unwrap();
-        let shared = plan
-            .password_cores
-            .iter()
-            .filter(|core| core.shared_with_shard.is_some())
-            .count();
+        let shared = plan.password_cores.iter().filter(|core| core.shared_with_shard.is_some()).count();
         (plan.shards.len(), plan.password_cores.len(), shared)
     };
     assert_eq!(counts(ask(Some(4), None)), (4, 1, 0));
@@ -189,10 +155,7 @@ fn numbers_asked_for_are_kept() {
 #[test]
 fn one_shard_on_two_cpus_leaves_the_other_to_passwords() {
     let plan = plan(&machine(1, 1, 2, 1), &ask(Some(1), None)).unwrap();
-    assert_eq!(
-        (shard_cpus(&plan), password_cpus(&plan)),
-        (vec![0], vec![1])
-    );
+    assert_eq!((shard_cpus(&plan), password_cpus(&plan)), (vec![0], vec![1]));
 }
 
 #[test]
@@ -201,29 +164,18 @@ fn siblings_stay_together_where_the_numbers_allow() {
     for (shards, passwords) in [(3, 1), (5, 1), (5, 2), (4, 3), (3, 4), (2, 2)] {
         let plan = plan(&topology, &ask(Some(shards), Some(passwords))).unwrap();
         assert!(
-            !plan
-                .notes
-                .iter()
-                .any(|note| note.contains("hardware thread")),
+            !plan.notes.iter().any(|note| note.contains("hardware thread")),
             "{shards}+{passwords}: {:?}",
             plan.notes
         );
     }
     let unavoidable = plan(&topology, &ask(Some(7), Some(1))).unwrap();
-    assert!(
-        unavoidable
-            .notes
-            .iter()
-            .any(|note| note.contains("hardware thread"))
-    );
+    assert!(unavoidable.notes.iter().any(|note| note.contains("hardware thread")));
 }
 
 #[test]
 fn only_listed_cpus_are_used() {
-    let request = PlanRequest {
-        cpus: Some(vec![6, 2, 4]),
-        ..PlanRequest::default()
-    };
+    let request = PlanRequest { cpus: Some(vec![6, 2, 4]), ..PlanRequest::default() };
     let plan = plan(&machine(1, 1, 8, 1), &request).unwrap();
     assert_eq!(shard_cpus(&plan), [2, 4]);
     assert_eq!(password_cpus(&plan), [6]);
@@ -231,14 +183,8 @@ fn only_listed_cpus_are_used() {
 
 #[test]
 fn little_memory_means_fewer_password_cores() {
-    let topology = Topology {
-        memory_bytes: 512 << 20,
-        ..machine(1, 1, 16, 1)
-    };
-    let request = PlanRequest {
-        password_core_bytes: 128 << 20,
-        ..PlanRequest::default()
-    };
+    let topology = Topology { memory_bytes: 512 << 20, ..machine(1, 1, 16, 1) };
+    let request = PlanRequest { password_core_bytes: 128 << 20, ..PlanRequest::default() };
     let plan = plan(&topology, &request).unwrap();
     assert_eq!((plan.shards.len(), plan.password_cores.len()), (14, 2));
     assert!(plan.notes.iter().any(|note| note.contains("512 MiB")));
@@ -256,10 +202,7 @@ fn a_request_for_too_much_says_what_to_change() {
     assert!(error(ask(None, Some(5))).starts_with("5 password cores were asked for"));
     assert!(error(ask(Some(0), None)).contains("at least 1"));
     assert!(error(ask(None, Some(0))).contains("at least 1"));
-    let listing = |cpus: &[usize]| PlanRequest {
-        cpus: Some(cpus.to_vec()),
-        ..PlanRequest::default()
-    };
+    let listing = |cpus: &[usize]| PlanRequest { cpus: Some(cpus.to_vec()), ..PlanRequest::default() };
     assert!(error(listing(&[9])).contains("choose from 0-3"));
     assert!(error(listing(&[1, 1])).contains("twice"));
     assert!(error(listing(&[])).contains("at least one"));
@@ -276,9 +219,7 @@ fn any_topology() -> impl Strategy<Value = Topology> {
         .prop_map(|((nodes, caches, cores, threads), quota, kept, offline)| {
             let mut topology = machine(nodes, caches, cores, threads);
             let kept = topology.cores[kept.index(topology.cores.len())].id;
-            topology
-                .cores
-                .retain(|core| core.id == kept || !offline[core.id]);
+            topology.cores.retain(|core| core.id == kept || !offline[core.id]);
             topology.cpu_quota = quota;
             topology
         })

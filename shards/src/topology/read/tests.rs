@@ -9,10 +9,7 @@ struct Tree(TempDir);
 
 impl Tree {
     fn new() -> Self {
-        Self(TempDir::new().unwrap()).with(
-            "proc/meminfo",
-            "MemTotal:       16000000 kB\nMemFree: 1 kB\n",
-        )
+        Self(TempDir::new().unwrap()).with("proc/meminfo", "MemTotal:       16000000 kB\nMemFree: 1 kB\n")
     }
 
     fn with(self, path: &str, text: &str) -> Self {
@@ -24,22 +21,19 @@ impl Tree {
 
     fn cpu(self, id: usize, package: usize, siblings: &str, l3: &str) -> Self {
         let cpu = format!("sys/devices/system/cpu/cpu{id}");
-        self.with(
-            &format!("{cpu}/topology/physical_package_id"),
-            &format!("{package}\n"),
-        )
-        .with(&format!("{cpu}/topology/thread_siblings_list"), siblings)
-        .with(&format!("{cpu}/cache/index0/level"), "1\n")
-        .with(&format!("{cpu}/cache/index0/type"), "Data\n")
-        .with(&format!("{cpu}/cache/index0/shared_cpu_list"), siblings)
-        .with(&format!("{cpu}/cache/index1/level"), "2\n")
-        .with(&format!("{cpu}/cache/index1/type"), "Unified\n")
-        .with(&format!("{cpu}/cache/index1/shared_cpu_list"), siblings)
-        .with(&format!("{cpu}/cache/index1/size"), "1024K\n")
-        .with(&format!("{cpu}/cache/index2/level"), "3\n")
-        .with(&format!("{cpu}/cache/index2/type"), "Unified\n")
-        .with(&format!("{cpu}/cache/index2/shared_cpu_list"), l3)
-        .with(&format!("{cpu}/cache/index2/size"), "32768K\n")
+        self.with(&format!("{cpu}/topology/physical_package_id"), &format!("{package}\n"))
+            .with(&format!("{cpu}/topology/thread_siblings_list"), siblings)
+            .with(&format!("{cpu}/cache/index0/level"), "1\n")
+            .with(&format!("{cpu}/cache/index0/type"), "Data\n")
+            .with(&format!("{cpu}/cache/index0/shared_cpu_list"), siblings)
+            .with(&format!("{cpu}/cache/index1/level"), "2\n")
+            .with(&format!("{cpu}/cache/index1/type"), "Unified\n")
+            .with(&format!("{cpu}/cache/index1/shared_cpu_list"), siblings)
+            .with(&format!("{cpu}/cache/index1/size"), "1024K\n")
+            .with(&format!("{cpu}/cache/index2/level"), "3\n")
+            .with(&format!("{cpu}/cache/index2/type"), "Unified\n")
+            .with(&format!("{cpu}/cache/index2/shared_cpu_list"), l3)
+            .with(&format!("{cpu}/cache/index2/size"), "32768K\n")
     }
 
     fn online(self, list: &str) -> Self {
@@ -55,8 +49,7 @@ fn ids(topology: &Topology) -> Vec<usize> {
     topology.cores.iter().map(|core| core.id).collect()
 }
 
-const V2_MOUNT: &str =
-    "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+const V2_MOUNT: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
 #[test]
 fn siblings_caches_and_nodes_are_read() {
@@ -77,14 +70,8 @@ fn siblings_caches_and_nodes_are_read() {
             package: 1,
             physical_core: 1,
             numa_node: 1,
-            l2: Some(Cache {
-                group: 1,
-                bytes: Some(1 << 20)
-            }),
-            l3: Some(Cache {
-                group: 1,
-                bytes: Some(32 << 20)
-            }),
+            l2: Some(Cache { group: 1, bytes: Some(1 << 20) }),
+            l3: Some(Cache { group: 1, bytes: Some(32 << 20) }),
         }
     );
     assert_eq!(topology.memory_bytes, 16_000_000 * 1024);
@@ -140,32 +127,19 @@ fn a_v1_container_that_shows_only_its_own_group_is_understood() {
              32 31 0:29 /docker/abc /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n\
              33 31 0:30 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
         )
-        .with(
-            "proc/self/cgroup",
-            "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n",
-        )
+        .with("proc/self/cgroup", "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n")
         .with("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n")
         .with("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n")
-        .with(
-            "sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "9223372036854771712\n",
-        );
+        .with("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
     let topology = tree.read(&[0]);
     assert_eq!(topology.cpu_quota, Some(0.5));
-    assert_eq!(
-        topology.memory_bytes,
-        16_000_000 * 1024,
-        "no limit is no limit"
-    );
+    assert_eq!(topology.memory_bytes, 16_000_000 * 1024, "no limit is no limit");
 }
 
 #[test]
 fn a_v1_quota_of_minus_one_is_none() {
     let tree = Tree::new()
-        .with(
-            "proc/self/mountinfo",
-            "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
-        )
+        .with("proc/self/mountinfo", "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n")
         .with("proc/self/cgroup", "1:cpu:/\n")
         .with("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n")
         .with("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
@@ -184,10 +158,7 @@ fn a_group_outside_the_namespace_is_read_at_the_mount_point() {
 #[test]
 fn nothing_in_common_is_an_error() {
     let tree = Tree::new().online("0-1\n");
-    assert!(matches!(
-        read_from(tree.0.path(), &[4]),
-        Err(TopologyError::NoCpu)
-    ));
+    assert!(matches!(read_from(tree.0.path(), &[4]), Err(TopologyError::NoCpu)));
 }
 
 #[test]

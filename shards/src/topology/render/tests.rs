@@ -8,11 +8,7 @@ use crate::topology::{PlanRequest, Topology, plan, plan::tests::machine};
 fn check(topology: &Topology, request: &PlanRequest, expected: Expect) {
     let plan = plan(topology, request).unwrap();
     let picture = render(topology, &plan);
-    assert!(
-        picture
-            .lines()
-            .all(|line| line.len() <= super::WIDTH && line.is_ascii())
-    );
+    assert!(picture.lines().all(|line| line.len() <= super::WIDTH && line.is_ascii()));
     expected.assert_eq(&picture);
 }
 
@@ -99,10 +95,7 @@ fn two_nodes() {
 
 #[test]
 fn a_quota_leaves_cpus_alone() {
-    let topology = Topology {
-        cpu_quota: Some(1.5),
-        ..machine(1, 1, 8, 1)
-    };
+    let topology = Topology { cpu_quota: Some(1.5), ..machine(1, 1, 8, 1) };
     check(
         &topology,
         &PlanRequest::default(),

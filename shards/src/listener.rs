@@ -1,0 +1,74 @@
+#![allow(unsafe_code)]
+//! A listening TCP socket of one shard. Several shards bind the same address and the kernel shares connections out
+//! between them (SO_REUSEPORT). Made here rather than by glommio, whose backlog is fixed.
+
+use crate::Stream;
+use glommio::net::TcpListener;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{FromRawFd, IntoRawFd},
+};
+
+/// How to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Address and port; port 0 lets the kernel choose.
+    pub address: SocketAddr,
+    /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+    pub backlog: i32,
+    /// Whether other sockets of this user may listen there too: shards of one process, or a server taking over.
+    pub shared: bool,
+}
+
+/// A bound, listening socket that belongs to no executor yet.
+pub struct Listener(Socket);
+
+impl Listener {
+    /// Binds and listens.
+    ///
+    /// # Errors
+    /// The operating system's, as `AddrInUse` or `PermissionDenied`.
+    pub fn bind(config: &ListenerConfig) -> io::Result<Listener> {
+        let socket = Socket::new(Domain::for_address(config.address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        // Lets a restart bind while connections of the last run are in TIME_WAIT.
+        socket.set_reuse_address(true)?;
+        if config.shared {
+            socket.set_reuse_port(true)?;
+        }
+        // Inherited by accepted sockets: replies are whole, waiting to fill a segment only delays them.
+        socket.set_tcp_nodelay(true)?;
+        socket.bind(&SockAddr::from(config.address))?;
+        socket.listen(config.backlog)?;
+        Ok(Listener(socket))
+    }
+
+    /// The address that was bound, with the port the kernel chose.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()?.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+    }
+
+    /// Hands the socket to the current executor.
+    pub fn start(self) -> Acceptor {
+        // SAFETY: the descriptor is a listening socket, and `into_raw_fd` gives up the only owner of it.
+        Acceptor(unsafe { TcpListener::from_raw_fd(self.0.into_raw_fd()) })
+    }
+}
+
+/// A listener on an executor.
+pub struct Acceptor(TcpListener);
+
+impl Acceptor {
+    /// The next connection.
+    ///
+    /// # Errors
+    /// The operating system's, as too many open files; the acceptor stays usable.
+    pub async fn accept(&self) -> io::Result<Stream> {
+        self.0.accept().await.map(Stream::from).map_err(io::Error::from)
+    }
+}

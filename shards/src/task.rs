@@ -1,0 +1,83 @@
+//! Tasks and time on the current shard's executor. Never crosses a thread, but for [`blocking`].
+
+use crate::LaunchError;
+use futures_lite::future;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// A task on this shard's executor; dropping it cancels the task.
+#[must_use = "a dropped task is cancelled: detach it to let it run"]
+pub struct Task<T>(glommio::Task<T>);
+
+impl<T: 'static> Task<T> {
+    /// Lets the task run to its end with nobody waiting for it.
+    pub fn detach(self) {
+        self.0.detach();
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// Starts a task on this shard's executor.
+///
+/// # Panics
+/// Outside an executor's thread.
+pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
+    Task(glommio::spawn_local(future))
+}
+
+/// Waits without holding the core.
+pub async fn sleep(duration: Duration) {
+    glommio::timer::sleep(duration).await;
+}
+
+/// Lets every other runnable task of this shard have a turn.
+pub async fn yield_now() {
+    future::yield_now().await;
+}
+
+/// The time given to [`timeout`] has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time allowed has passed")]
+pub struct Elapsed;
+
+/// Runs `work` for at most `limit`, then drops it.
+///
+/// # Errors
+/// [`Elapsed`] when the limit came first.
+pub async fn timeout<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    future::or(async { Ok(work.await) }, async {
+        sleep(limit).await;
+        Err(Elapsed)
+    })
+    .await
+}
+
+/// Runs a closure that blocks (name look-up, files) on a helper thread. Dropping the future does not stop it.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    glommio::executor().spawn_blocking(work).await
+}
+
+/// Runs a future to its end on an unpinned executor made for it on this thread: for commands and tests.
+///
+/// # Errors
+/// [`LaunchError`] when io_uring refuses the executor.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, LaunchError> {
+    let executor = crate::launch::executor(None).map_err(|reason| LaunchError { shard: 0, reason })?;
+    Ok(executor.run(future))
+}
+
+/// CPU time that the calling thread has used so far.
+pub fn thread_cpu_time() -> Duration {
+    crate::stream::thread_cpu_time()
+}
