@@ -6,6 +6,7 @@
 mod deadline;
 mod launch;
 mod listener;
+pub mod offload;
 mod stop;
 mod stream;
 mod task;
