@@ -7,6 +7,7 @@ mod deadline;
 mod launch;
 mod listener;
 pub mod offload;
+pub mod preflight;
 mod stop;
 mod stream;
 mod task;
