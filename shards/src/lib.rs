@@ -8,6 +8,7 @@ mod launch;
 mod listener;
 pub mod offload;
 pub mod preflight;
+mod readiness;
 mod stop;
 mod stream;
 mod task;
