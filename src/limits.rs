@@ -19,4 +19,29 @@ pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A fault that goes on is logged once in this time, with a count of what was left out.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// What `Retry-After` says in a 503, in seconds: a queue or a database that is back is so within this time.
+pub const RETRY_AFTER_S: u64 = 1;
+
+/// Pause after an accept that failed for want of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// First size of a connection's input: an ordinary request fits, a browser's too.
+pub const INPUT_BYTES_FIRST: usize = 4 << 10;
+
+/// Buffers that a shard keeps for reuse: about as many as requests are under way at full load.
+pub const BUFFER_STOCK_MAX: usize = 512;
+
+/// A larger buffer is freed instead: one large request must not hold its memory for ever.
+pub const BUFFER_KEPT_BYTES_MAX: usize = 2 * INPUT_BYTES_FIRST;
+
+/// How long a connection that ends is read from, so that its last reply is not lost to a reset.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// How much such a connection may still send.
+pub const LINGER_BYTES_MAX: usize = 256 << 10;
+
+/// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
+pub const ONCE_QUEUE_MAX: usize = 4096;
+
+const _: () = assert!(BUFFER_STOCK_MAX * BUFFER_KEPT_BYTES_MAX <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

@@ -13,10 +13,8 @@ use crate::{
     },
     limits::{RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT, COMPLAINT_INTERVAL},
     postgres::{
-        connect::{ConnectError, ConnectOptions, connect},
-        link::{Link, Sql},
+        link::{ConnectError, ConnectOptions, Target, connect, Link, Sql},
         statements::BatchedStatement,
-        target::Target,
     },
     telemetry::{RateLimited, Recorder},
 };

@@ -130,6 +130,11 @@ impl Pepper {
         self.id
     }
 
+    /// An HMAC under this pepper, for another use of it than records.
+    pub(super) fn keyed(&self) -> Hmac<Sha256> {
+        self.keyed.clone()
+    }
+
     /// The digest of a password under this pepper and a salt: what a record holds, and what hardening is keyed with.
     #[must_use]
     pub fn digest(&self, salt: &Salt, password: &Password) -> WeakDigest {
@@ -164,6 +169,11 @@ impl Peppers {
     #[must_use]
     pub fn newest(&self) -> &Pepper {
         self.0.first().expect("peppers are never empty")
+    }
+
+    /// All of them, the newest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Pepper> {
+        self.0.iter()
     }
 
     /// The pepper of this id.

@@ -8,14 +8,21 @@ use std::{cell::RefCell, collections::HashMap};
 pub struct Sql { pub name: &'static str, pub text: &'static str, pub types: &'static [Type] }
 pub struct Link { client: Client, prepared: RefCell<HashMap<&'static str, Statement>> }
 #[derive(Debug, thiserror::Error)]
-pub enum LinkError { #[error("not sent")] NotSent, #[error("unknown")] Unknown, #[error("refused: {0}")] Refused(#[from] tokio_postgres::Error) }
+pub enum LinkError { #[error("not sent")] NotSent, #[error("unknown")] Unknown, #[error("refused: {0}")] Refused(Refusal) }
+impl From<tokio_postgres::Error> for LinkError { fn from(e: tokio_postgres::Error) -> Self { match e.code() { None => LinkError::Unknown, Some(c) => LinkError::Refused(Refusal{class: crate::postgres::sqlstate::classify(c.code()), text: e.to_string()}) } } }
+#[derive(Debug, Clone)] pub struct Refusal { class: crate::postgres::sqlstate::Class, text: String }
+impl Refusal { pub fn class(&self) -> crate::postgres::sqlstate::Class { self.class } }
+impl std::fmt::Display for Refusal { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&self.text) } }
+pub type ConnectError = LinkErrorText;
+#[derive(Debug, thiserror::Error)] #[error("{0}")] pub struct LinkErrorText(pub String);
+impl From<LinkError> for LinkErrorText { fn from(e: LinkError) -> Self { LinkErrorText(e.to_string()) } }
 #[derive(Clone)] pub struct Target(pub String);
 #[derive(Clone, Default)] pub struct ConnectOptions {}
-pub async fn connect(target: &Target, _: &ConnectOptions) -> Result<Link, String> {
-    let config: tokio_postgres::Config = target.0.parse().map_err(|e| format!("{e}"))?;
-    let dir = match &config.get_hosts()[0] { tokio_postgres::config::Host::Unix(p) => p.clone(), _ => return Err("unix".into()) };
-    let stream = shards::Stream::connect_unix(&dir.join(format!(".s.PGSQL.{}", config.get_ports()[0]))).await.map_err(|e| e.to_string())?;
-    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|e| e.to_string())?;
+pub async fn connect(target: &Target, _: &ConnectOptions) -> Result<Link, ConnectError> {
+    let config: tokio_postgres::Config = target.0.parse().map_err(|e| LinkErrorText(format!("{e}")))?;
+    let dir = match &config.get_hosts()[0] { tokio_postgres::config::Host::Unix(p) => p.clone(), _ => return Err(LinkErrorText("unix".into())) };
+    let stream = shards::Stream::connect_unix(&dir.join(format!(".s.PGSQL.{}", config.get_ports()[0]))).await.map_err(|e| LinkErrorText(e.to_string()))?;
+    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|e| LinkErrorText(e.to_string()))?;
     shards::spawn(async move { let _ = connection.await; }).detach();
     Ok(Link { client, prepared: RefCell::default() })
 }

@@ -5,7 +5,10 @@ mod column;
 pub mod register;
 pub mod register_once;
 
-use crate::postgres::link::{Link, LinkError, Sql};
+use crate::{
+    postgres::link::{Link, LinkError, Sql},
+    telemetry::StatementName,
+};
 use std::{cmp::Ordering, error::Error, future::Future, time::Instant};
 use tokio_postgres::types::{FromSql, Type};
 
@@ -21,6 +24,12 @@ impl<'a> FromSql<'a> for RawUuid {
         *column == Type::UUID
     }
 }
+
+/// The statements by [`BatchedStatement::METRIC`], with their outcomes by [`BatchedStatement::outcome_metric`].
+pub const NAMES: &[StatementName] = &[
+    StatementName { name: register::Register::NAME, outcomes: &["created", "email_taken"] },
+    StatementName { name: register_once::RegisterOnce::NAME, outcomes: &["created", "email_taken", "earlier"] },
+];
 
 /// One item of a batch on its way.
 #[derive(Debug, Clone, Copy)]
