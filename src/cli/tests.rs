@@ -134,7 +134,8 @@ fn files_that_cannot_be_read_are_told_with_what_names_them() {
         jeday: error: the tuning profile DIR/ cannot be read: Is a directory
         jeday: error: the configuration file DIR/binary cannot be read: it is not valid UTF-8
         jeday: error: the configuration file /dev/zero cannot be read: it is larger than 1 MiB
-    "#]].assert_eq(&reports);
+    "#]]
+    .assert_eq(&reports);
 }
 
 #[test]
@@ -211,7 +212,8 @@ fn config_shows_values_with_their_sources() {
         request_shards = "auto"  # from default
         password_cores = "auto"  # from default
         cpus = "auto"            # from default
-    "##]].assert_eq(&text);
+    "##]]
+    .assert_eq(&text);
     let json = shown(&["--json"], &variables).unwrap();
     assert!(!json.contains("hunter2"));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -241,7 +243,8 @@ fn errors_become_a_line_and_a_hint_and_a_status() {
     expect![[r#"
         jeday: error: the port 8080 is in use
         hint: choose another
-    "#]].assert_eq(&error.report());
+    "#]]
+    .assert_eq(&error.report());
     assert_eq!(error.status_number(), 1);
     assert_eq!(CliError::usage("no").status_number(), 2);
 }

@@ -293,7 +293,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "passwords.min_chars",
         variables: &[],
         flag: None,
-        // NIST SP 800-63B section 3.1.1.2 wants 8 at least; below 6 a list of all of them fits on a disk.
+        // NIST SP 800-63B (revision 3) section 5.1.1.2 wants 8 at least; 6 leaves room for rules taken over from elsewhere.
         kind: Kind::Count(|config| &mut config.passwords.min_chars, 6..=128),
         default: Fallback::Value("8"),
         tuning: false,
@@ -304,7 +304,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "passwords.max_chars",
         variables: &[],
         flag: None,
-        // NIST SP 800-63B section 3.1.1.2: at least 64 must be allowed.
+        // NIST SP 800-63B (revision 3) section 5.1.1.2: passwords of 64 characters should be permitted.
         kind: Kind::Count(|config| &mut config.passwords.max_chars, 64..=1_024),
         default: Fallback::Value("256"),
         tuning: false,

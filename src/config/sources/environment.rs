@@ -40,14 +40,6 @@ impl Environment {
             // A name that can only mean Jeday wins over one that other programs may use too.
             let names = setting.variables.iter().map(|name| (*name).to_owned());
             for name in names.chain([setting.own_variable()]) {
-                match self.0.get(&name) {
-                    Some(value) if value.to_str().is_none() => {
-                        problems.push(Problem::new(format!(
-                            "{name}: the value is not valid UTF-8"
-                        )));
-                    }
-                    _ => {}
-                }
                 if let Some(text) = self.get(&name) {
                     given.push(Given {
                         setting,
@@ -59,6 +51,11 @@ impl Environment {
             }
         }
         for (name, value) in &self.0 {
+            if known.contains(name) && value.to_str().is_none() {
+                problems.push(Problem::new(format!(
+                    "{name}: the value is not valid UTF-8"
+                )));
+            }
             let is_meant = name.starts_with(PREFIX) && !known.contains(name);
             if is_meant && !is_from_kubernetes(name, &value.to_string_lossy()) {
                 problems.push(unknown(name, &known));

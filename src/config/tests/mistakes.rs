@@ -137,12 +137,18 @@ fn secrets_are_never_repeated() {
         environment: variables([("TOKEN_SYMMETRIC_KEY", "hunter2hunter2")]),
         cli: CliValues::none()
             .flag(url, "hunter2")
-            .set("tokens.symmetric_key=hunter2"),
+            .set("tokens.symmetric_key=hunter2")
+            .set("postgres://u:hunter2@db/auth?sslmode=require")
+            .set("hunter2"),
         ..Sources::default()
     };
     let complaints = complaints(&sources);
     assert!(!complaints.contains("hunter2"), "{complaints}");
     expect![[r#"
+        error: --set: no key stands before the =
+        hint: write --set section.key=value, such as --set server.idle_timeout=30s
+        error: --set: the value is missing
+        hint: write --set section.key=value, such as --set server.idle_timeout=30s
         error: jeday.toml:2: tokens.symmetric_key = (not shown): it has 7 bytes and must have exactly 32
         hint: accepted: exactly 32 bytes
         error: jeday.toml:4: database.url = (not shown): it does not start with postgres:// or postgresql://
@@ -217,10 +223,13 @@ fn settings_that_contradict_each_other_are_refused() {
 #[test]
 fn a_value_that_is_no_text_is_refused() {
     let sources = Sources {
-        environment: Environment::new([("LOG_LEVEL", OsString::from_vec(vec![0xff]))]),
+        environment: Environment::new(
+            ["LOG_LEVEL", "JEDAY_CONFIG"].map(|name| (name, OsString::from_vec(vec![0xff]))),
+        ),
         ..Sources::default()
     };
     expect![[r#"
+        error: JEDAY_CONFIG: the value is not valid UTF-8
         error: LOG_LEVEL: the value is not valid UTF-8
     "#]]
     .assert_eq(&complaints(&sources));
