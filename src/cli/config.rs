@@ -62,11 +62,7 @@ fn commented(provenance: &Provenance) -> String {
     let mut text = format!("# Effective settings of jeday {version}\n");
     for entry in provenance.without_effect() {
         let setting = entry.setting;
-        let _ = writeln!(
-            text,
-            "# {} is set, but has no effect before version {}",
-            setting.key, setting.since
-        );
+        let _ = writeln!(text, "# {} is set, but has no effect before version {}", setting.key, setting.since);
     }
     text + &provenance.to_toml()
 }

@@ -49,11 +49,7 @@ impl Context {
     ///
     /// # Errors
     /// A file cannot be read, or the settings cannot be used.
-    pub fn settings(
-        &self,
-        flags: &CliValues,
-        topology: Suggestions,
-    ) -> Result<(Config, Provenance), CliError> {
+    pub fn settings(&self, flags: &CliValues, topology: Suggestions) -> Result<(Config, Provenance), CliError> {
         let file = self.read("configuration file", &self.files.config, "JEDAY_CONFIG")?;
         let profile = self.read("tuning profile", &self.files.profile, "JEDAY_PROFILE")?;
         let cli = self.files.set.iter().fold(flags.clone(), CliValues::set);
@@ -66,12 +62,7 @@ impl Context {
         })?)
     }
 
-    fn read(
-        &self,
-        what: &str,
-        option: &Option<PathBuf>,
-        variable: &str,
-    ) -> Result<Option<FileText>, CliError> {
+    fn read(&self, what: &str, option: &Option<PathBuf>, variable: &str) -> Result<Option<FileText>, CliError> {
         let (path, from_variable) = match (option, self.environment.get(variable)) {
             (Some(path), _) => (path.clone(), false),
             (None, Some(path)) => (PathBuf::from(path), true),
@@ -79,10 +70,7 @@ impl Context {
         };
         let shown = path.display().to_string();
         let text = read_text(&path).map_err(|error| {
-            let refusal = CliError::usage(format!(
-                "the {what} {shown} cannot be read: {}",
-                plain(&error)
-            ));
+            let refusal = CliError::usage(format!("the {what} {shown} cannot be read: {}", plain(&error)));
             match from_variable {
                 true => refusal.with_hint(format!("{variable} names it")),
                 false => refusal,

@@ -59,26 +59,17 @@ impl CliError {
             }
             cause = error.source();
         }
-        Self::Failed {
-            message,
-            hint: None,
-        }
+        Self::Failed { message, hint: None }
     }
 
     /// It was tried and failed, in these words.
     pub fn failure(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hint: None,
-        }
+        Self::Failed { message: message.into(), hint: None }
     }
 
     /// The arguments make no sense.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage {
-            message: message.into(),
-            hint: None,
-        }
+        Self::Usage { message: message.into(), hint: None }
     }
 
     /// Adds what to do about it; settings errors and output errors say that themselves.

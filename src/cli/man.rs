@@ -65,22 +65,14 @@ fn chosen<'a>(root: &'a Command, names: &[String]) -> Result<&'a Command, CliErr
 }
 
 fn write_all(command: &Command, directory: &std::path::Path) -> Result<(), CliError> {
-    let name = command
-        .get_display_name()
-        .unwrap_or_else(|| command.get_name());
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     let path = directory.join(format!("{name}.1"));
     std::fs::write(&path, page(command)?).map_err(|error| cannot_write(&path, &error))?;
-    command
-        .get_subcommands()
-        .try_for_each(|subcommand| write_all(subcommand, directory))
+    command.get_subcommands().try_for_each(|subcommand| write_all(subcommand, directory))
 }
 
 fn cannot_write(path: &std::path::Path, error: &io::Error) -> CliError {
-    CliError::failure(format!(
-        "{} cannot be written: {}",
-        path.display(),
-        plain(error)
-    ))
+    CliError::failure(format!("{} cannot be written: {}", path.display(), plain(error)))
 }
 
 pub(super) fn page(command: &Command) -> io::Result<Vec<u8>> {
@@ -158,12 +150,7 @@ fn environment(roff: &mut Roff) {
 }
 
 fn description(setting: &Setting) -> String {
-    let mut text = format!(
-        "{}: {} Accepted: {}.",
-        setting.key,
-        setting.help,
-        setting.accepts()
-    );
+    let mut text = format!("{}: {} Accepted: {}.", setting.key, setting.help, setting.accepts());
     if let Fallback::Value(default) = setting.default {
         text.push_str(&format!(" Default: {default}."));
     }

@@ -67,14 +67,10 @@ fn argument(setting: &'static Setting, flag: &'static str) -> Arg {
     let argument = Arg::new(setting.key).long(flag).help(help);
     match setting.kind {
         // `--flag` alone says yes; `--flag=false` takes back what a file says.
-        Kind::Switch(_) => argument
-            .value_name("BOOL")
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true"),
-        Kind::Address(_) | Kind::AddressOrOff(_) => {
-            argument.value_name("ADDRESS").value_hint(ValueHint::Other)
+        Kind::Switch(_) => {
+            argument.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
         }
+        Kind::Address(_) | Kind::AddressOrOff(_) => argument.value_name("ADDRESS").value_hint(ValueHint::Other),
         Kind::DatabaseUrl(_) => argument.value_name("URL").value_hint(ValueHint::Other),
         Kind::File(_) => argument.value_name("FILE").value_hint(ValueHint::FilePath),
         Kind::Directory(_) => argument.value_name("DIR").value_hint(ValueHint::DirPath),
@@ -85,9 +81,7 @@ fn argument(setting: &'static Setting, flag: &'static str) -> Arg {
 
 impl<S: Scope> clap::Args for SettingFlags<S> {
     fn augment_args(command: Command) -> Command {
-        flags::<S>().fold(command, |command, (setting, flag)| {
-            command.arg(argument(setting, flag))
-        })
+        flags::<S>().fold(command, |command, (setting, flag)| command.arg(argument(setting, flag)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -97,15 +91,9 @@ impl<S: Scope> clap::Args for SettingFlags<S> {
 
 impl<S: Scope> clap::FromArgMatches for SettingFlags<S> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = flags::<S>()
-            .filter_map(|(setting, _)| Some((setting, matches.get_one::<String>(setting.key)?)));
-        let values = given.fold(CliValues::none(), |values, (setting, text)| {
-            values.flag(setting, text)
-        });
-        Ok(Self {
-            values,
-            scope: PhantomData,
-        })
+        let given = flags::<S>().filter_map(|(setting, _)| Some((setting, matches.get_one::<String>(setting.key)?)));
+        let values = given.fold(CliValues::none(), |values, (setting, text)| values.flag(setting, text));
+        Ok(Self { values, scope: PhantomData })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

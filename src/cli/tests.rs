@@ -30,16 +30,11 @@ fn parsed<A: clap::FromArgMatches + clap::Args>(arguments: &[&str]) -> A {
 }
 
 fn context(arguments: &[&str], variables: &[(&str, &str)]) -> Context {
-    Context::new(
-        parsed(arguments),
-        Environment::new(variables.iter().copied()),
-    )
+    Context::new(parsed(arguments), Environment::new(variables.iter().copied()))
 }
 
 fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> Result<String, CliError> {
-    let matches = command()
-        .try_get_matches_from([&["jeday", "config"], arguments].concat())
-        .unwrap();
+    let matches = command().try_get_matches_from([&["jeday", "config"], arguments].concat()).unwrap();
     let cli = <Cli as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
     let Some(Command::Config(args)) = cli.command else {
         panic!("config was asked for");
@@ -78,9 +73,7 @@ fn help_names_the_exit_statuses() {
 fn flags_come_from_the_table_and_win() {
     let args: serve::Args = parsed(&["serve", "--address", ":1", "--allow-unsafe-durability"]);
     let context = context(&["test"], &[("SERVER_ADDRESS", ":2")]);
-    let (config, _) = context
-        .settings(&args.settings.values, Suggestions::none())
-        .unwrap();
+    let (config, _) = context.settings(&args.settings.values, Suggestions::none()).unwrap();
     assert_eq!(config.server.address.port(), 1);
     assert!(config.database.allow_unsafe_durability);
 
@@ -90,11 +83,7 @@ fn flags_come_from_the_table_and_win() {
         assert!(subcommand.get_arguments().any(has), "{flag}");
     }
     let subcommand = keygen::Args::augment_args(clap::Command::new("keygen"));
-    assert!(
-        subcommand
-            .get_arguments()
-            .all(|argument| argument.get_long() != Some("db-url"))
-    );
+    assert!(subcommand.get_arguments().all(|argument| argument.get_long() != Some("db-url")));
 }
 
 #[test]
@@ -146,11 +135,7 @@ fn config_shows_values_with_their_sources() {
         ("WORKER_INTERVAL", "2s"),
         ("KEY_FILE", "/etc/jeday/keys"),
     ];
-    let text = shown(
-        &["--address", ":80", "--set", "log.format=json"],
-        &variables,
-    )
-    .unwrap();
+    let text = shown(&["--address", ":80", "--set", "log.format=json"], &variables).unwrap();
     assert!(!text.contains("hunter2"));
     expect![[r##"
         # Effective settings of jeday 0.1.0
@@ -260,7 +245,8 @@ fn causes_are_told_once_each() {
     let error = CliError::failed(&Outer(Inner(std::fmt::Error)));
     expect![[r#"
         jeday: error: the database cannot be reached: no route: an error occurred when formatting an argument
-    "#]].assert_eq(&error.report());
+    "#]]
+    .assert_eq(&error.report());
 }
 
 #[test]

@@ -38,11 +38,7 @@ impl CliValues {
         let mut given = Vec::new();
         for assignment in &self.assignments {
             match assigned(assignment) {
-                Ok((setting, text)) => given.push(Given {
-                    setting,
-                    source: Source::Set,
-                    text: text.to_owned(),
-                }),
+                Ok((setting, text)) => given.push(Given { setting, source: Source::Set, text: text.to_owned() }),
                 Err(problem) => problems.push(problem),
             }
         }
