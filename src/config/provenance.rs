@@ -21,20 +21,12 @@ pub struct Provenance(Vec<Entry>);
 
 impl Provenance {
     pub(super) fn unset() -> Self {
-        let unset = SETTINGS.iter().map(|setting| Entry {
-            setting,
-            value: Effective::Unset,
-            source: Source::Default,
-        });
+        let unset = SETTINGS.iter().map(|setting| Entry { setting, value: Effective::Unset, source: Source::Default });
         Self(unset.collect())
     }
 
     pub(super) fn record(&mut self, setting: &Setting, value: Effective, source: Source) {
-        if let Some(entry) = self
-            .0
-            .iter_mut()
-            .find(|entry| entry.setting.key == setting.key)
-        {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.setting.key == setting.key) {
             entry.value = value;
             entry.source = source;
         }
@@ -52,10 +44,9 @@ impl Provenance {
 
     /// What was set although this version does nothing with it yet; worth a warning at start.
     pub fn without_effect(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter().filter(|entry| {
-            !entry.setting.has_effect()
-                && !matches!(entry.source, Source::Default | Source::Topology)
-        })
+        self.0
+            .iter()
+            .filter(|entry| !entry.setting.has_effect() && !matches!(entry.source, Source::Default | Source::Topology))
     }
 
     /// `key = value (source)`, for messages.

@@ -15,11 +15,7 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     let mut require = |holds: bool, left: &str, must: &str, right: &str| {
         if !holds {
             let named = |key: &str| provenance.describe(key);
-            problems.push(Problem::new(format!(
-                "{} {must} {}",
-                named(left),
-                named(right)
-            )));
+            problems.push(Problem::new(format!("{} {must} {}", named(left), named(right))));
         }
     };
     let passwords = &config.passwords;
@@ -30,8 +26,7 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
         "passwords.max_chars",
     );
     require(
-        passwords.max_chars * CODE_POINT_BYTES_MAX + BODY_BYTES_BESIDE_PASSWORD
-            <= config.server.body_bytes_max,
+        passwords.max_chars * CODE_POINT_BYTES_MAX + BODY_BYTES_BESIDE_PASSWORD <= config.server.body_bytes_max,
         "server.body_bytes_max",
         "must have room for 4 bytes a character, and 1KiB more, of",
         "passwords.max_chars",
@@ -50,12 +45,7 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     );
     let metrics = config.metrics.address.as_ref();
     let clashes = metrics.is_some_and(|address| address.clashes_with(&config.server.address));
-    require(
-        !clashes,
-        "metrics.address",
-        "must not take the port of",
-        "server.address",
-    );
+    require(!clashes, "metrics.address", "must not take the port of", "server.address");
     if clashes && let Some(problem) = problems.last_mut() {
         problem.hint = Some("give --metrics-address another port, or turn it off".to_owned());
     }

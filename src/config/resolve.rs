@@ -9,8 +9,8 @@ use super::sources::file::{FileText, Role};
 use super::sources::{Given, Source, Suggestions};
 use super::state_directory::state_directory;
 use super::{
-    Cluster, Config, Cores, Database, Hardening, Keys, ListenAddress, Log, LogFormat, LogLevel,
-    Metrics, Passwords, Prepare, Registration, Server, Tokens, relations,
+    Cluster, Config, Cores, Database, Hardening, Keys, ListenAddress, Log, LogFormat, LogLevel, Metrics, Passwords,
+    Prepare, Registration, Server, Tokens, relations,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,11 +40,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong in any of the sources, at once.
     pub fn resolve(sources: &Sources<'_>) -> Result<(Self, Provenance), ConfigError> {
-        let mut building = Building {
-            config: blank(),
-            provenance: Provenance::unset(),
-            problems: Vec::new(),
-        };
+        let mut building = Building { config: blank(), provenance: Provenance::unset(), problems: Vec::new() };
         building.defaults(&sources.environment);
         building.topology(&sources.topology);
         let mut problems = Vec::new();
@@ -65,19 +61,15 @@ impl Config {
         if problems.is_empty() {
             problems = relations::check(&building.config, &building.provenance);
         }
-        if problems.is_empty() {
-            Ok((building.config, building.provenance))
-        } else {
-            Err(ConfigError { problems })
-        }
+        if problems.is_empty() { Ok((building.config, building.provenance)) } else { Err(ConfigError { problems }) }
     }
 }
 
 /// The built-in defaults, as they hold for a process with an empty environment.
 impl Default for Config {
     fn default() -> Self {
-        let (config, _) = Self::resolve(&Sources::default())
-            .expect("a test resolves the built-in defaults without any source");
+        let (config, _) =
+            Self::resolve(&Sources::default()).expect("a test resolves the built-in defaults without any source");
         config
     }
 }
@@ -90,16 +82,10 @@ struct Building {
 
 impl Building {
     fn apply(&mut self, given: &Given) {
-        let Given {
-            setting,
-            source,
-            text,
-        } = given;
+        let Given { setting, source, text } = given;
         match setting.assign(text, &mut self.config) {
             Ok(value) => self.provenance.record(setting, value, source.clone()),
-            Err(reason) => self
-                .problems
-                .push(Problem::bad_value(setting, source, text, &reason)),
+            Err(reason) => self.problems.push(Problem::bad_value(setting, source, text, &reason)),
         }
     }
 
@@ -110,22 +96,14 @@ impl Building {
                 Fallback::StateDirectory => state_directory(environment),
                 Fallback::Unset(_) | Fallback::KeysFile => continue,
             };
-            self.apply(&Given {
-                setting,
-                source,
-                text,
-            });
+            self.apply(&Given { setting, source, text });
         }
     }
 
     fn topology(&mut self, suggestions: &Suggestions) {
         for (key, text) in suggestions.iter() {
             match settings::find(key) {
-                Some(setting) => self.apply(&Given {
-                    setting,
-                    source: Source::Topology,
-                    text: text.to_owned(),
-                }),
+                Some(setting) => self.apply(&Given { setting, source: Source::Topology, text: text.to_owned() }),
                 None => self.problems.push(Problem::unknown_key("topology", key)),
             }
         }
@@ -168,9 +146,7 @@ fn blank() -> Config {
             pipeline_max: usize::MAX,
             drain_timeout: Duration::MAX,
         },
-        metrics: Metrics {
-            address: Some(address),
-        },
+        metrics: Metrics { address: Some(address) },
         database: Database {
             url: None,
             write_connections: usize::MAX,
@@ -180,31 +156,13 @@ fn blank() -> Config {
             prepare: Prepare::Never,
             allow_unsafe_durability: true,
         },
-        cluster: Cluster {
-            state_directory: PathBuf::new(),
-        },
-        registration: Registration {
-            batch_size: usize::MAX,
-            batch_wait: Duration::MAX,
-            queue_max: usize::MAX,
-        },
-        passwords: Passwords {
-            min_chars: usize::MAX,
-            max_chars: usize::MAX,
-        },
-        hardening: Hardening {
-            worker_interval: Duration::MAX,
-            claim_size: usize::MAX,
-        },
-        tokens: Tokens {
-            symmetric_key: None,
-            access_duration: Duration::MAX,
-        },
+        cluster: Cluster { state_directory: PathBuf::new() },
+        registration: Registration { batch_size: usize::MAX, batch_wait: Duration::MAX, queue_max: usize::MAX },
+        passwords: Passwords { min_chars: usize::MAX, max_chars: usize::MAX },
+        hardening: Hardening { worker_interval: Duration::MAX, claim_size: usize::MAX },
+        tokens: Tokens { symmetric_key: None, access_duration: Duration::MAX },
         keys: Keys { file: None },
-        log: Log {
-            level: LogLevel::Off,
-            format: LogFormat::Human,
-        },
+        log: Log { level: LogLevel::Off, format: LogFormat::Human },
         cores: Cores {
             request_shards: Some(usize::MAX),
             password_cores: Some(usize::MAX),

@@ -10,10 +10,8 @@ const WITHOUT_HOME: &str = "/var/lib/jeday";
 /// as defaults: a file that names a directory wins over them.
 pub(super) fn state_directory(environment: &Environment) -> (String, Source) {
     // systemd.exec(5): several directories are separated by colons.
-    let of_unit = environment
-        .get("STATE_DIRECTORY")
-        .and_then(|list| list.split(':').next())
-        .filter(|path| path.starts_with('/'));
+    let of_unit =
+        environment.get("STATE_DIRECTORY").and_then(|list| list.split(':').next()).filter(|path| path.starts_with('/'));
     if let Some(path) = of_unit {
         return (path.to_owned(), Source::Derived("STATE_DIRECTORY"));
     }
@@ -26,10 +24,7 @@ pub(super) fn state_directory(environment: &Environment) -> (String, Source) {
         return (format!("{path}/jeday"), Source::Derived("XDG_STATE_HOME"));
     }
     match absolute("HOME") {
-        Some(path) => (
-            format!("{path}/.local/state/jeday"),
-            Source::Derived("HOME"),
-        ),
+        Some(path) => (format!("{path}/.local/state/jeday"), Source::Derived("HOME")),
         None => (WITHOUT_HOME.to_owned(), Source::Default),
     }
 }

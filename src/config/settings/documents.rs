@@ -1,8 +1,6 @@
 //! What is generated from the table: a sample file and a Markdown table. Says nothing that the table does not say.
 
-use super::{
-    Effective, FILE_VARIABLES, Fallback, Kind, SETTINGS, Setting, bytes, duration, secret,
-};
+use super::{Effective, FILE_VARIABLES, Fallback, Kind, SETTINGS, Setting, bytes, duration, secret};
 use std::fmt::Write;
 
 /// A configuration file with every setting explained, all commented out: as it stands it changes nothing.
@@ -42,11 +40,7 @@ pub fn markdown() -> String {
             "### `[{name}]`\n\n| key | environment, flag | default | what it is |\n| --- | --- | --- | --- |"
         );
         for setting in section {
-            let mut names: Vec<String> = setting
-                .variables
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
+            let mut names: Vec<String> = setting.variables.iter().map(|name| format!("`{name}`")).collect();
             names.extend(setting.flag.map(|flag| format!("`--{flag}`")));
             let default = match setting.default {
                 Fallback::Value(text) => format!("`{text}`"),
@@ -62,13 +56,7 @@ pub fn markdown() -> String {
             if !setting.has_effect() {
                 notes.push(without_effect(setting));
             }
-            let _ = writeln!(
-                text,
-                "| `{}` | {} | {default} | {} |",
-                setting.name(),
-                names.join(", "),
-                notes.join(" ")
-            );
+            let _ = writeln!(text, "| `{}` | {} | {default} | {} |", setting.name(), names.join(", "), notes.join(" "));
         }
         text.push('\n');
     }
@@ -76,10 +64,8 @@ pub fn markdown() -> String {
         "Every setting can also be given as the environment variable `JEDAY_SECTION_KEY` (such as `JEDAY_SERVER_IDLE_TIMEOUT`), \
          which wins over the names above, and as `--set section.key=value`. Files are named by ",
     );
-    let files: Vec<String> = FILE_VARIABLES
-        .iter()
-        .map(|(variable, flag, what)| format!("`{flag}` or `{variable}`: {what}"))
-        .collect();
+    let files: Vec<String> =
+        FILE_VARIABLES.iter().map(|(variable, flag, what)| format!("`{flag}` or `{variable}`: {what}")).collect();
     let _ = writeln!(text, "{}.", files.join("; "));
     text
 }
@@ -91,10 +77,7 @@ pub(super) fn variables(setting: &Setting) -> Vec<String> {
 }
 
 fn without_effect(setting: &Setting) -> String {
-    format!(
-        "Parsed and checked now, in effect from version {} on.",
-        setting.since
-    )
+    format!("Parsed and checked now, in effect from version {} on.", setting.since)
 }
 
 fn default(setting: &Setting) -> String {
@@ -131,16 +114,10 @@ fn kind(setting: &Setting) -> String {
         Kind::CountOrAuto(_, range) => {
             format!("`auto`, or number, {} to {}", range.start(), range.end())
         }
-        Kind::Bytes(_, range) => format!(
-            "Size, {} to {}",
-            bytes::show(*range.start()),
-            bytes::show(*range.end())
-        ),
-        Kind::Time(_, range) => format!(
-            "Duration, {} to {}",
-            duration::show(*range.start()),
-            duration::show(*range.end())
-        ),
+        Kind::Bytes(_, range) => format!("Size, {} to {}", bytes::show(*range.start()), bytes::show(*range.end())),
+        Kind::Time(_, range) => {
+            format!("Duration, {} to {}", duration::show(*range.start()), duration::show(*range.end()))
+        }
         Kind::Switch(_) => "`true` or `false`".to_owned(),
         Kind::Address(_) => "Address".to_owned(),
         Kind::AddressOrOff(_) => "Address, or `off`".to_owned(),

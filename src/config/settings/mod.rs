@@ -17,11 +17,7 @@ pub use table::SETTINGS;
 /// Names that do not stand for a setting but for a file of them: variable, flag, what it is.
 pub const FILE_VARIABLES: [(&str, &str, &str); 2] = [
     ("JEDAY_CONFIG", "--config", "configuration file (TOML)"),
-    (
-        "JEDAY_PROFILE",
-        "--profile",
-        "tuning profile (TOML, settings marked as tuning only)",
-    ),
+    ("JEDAY_PROFILE", "--profile", "tuning profile (TOML, settings marked as tuning only)"),
 ];
 
 /// One setting.
@@ -115,12 +111,8 @@ impl Setting {
 
     /// Whether this version does anything with the value yet.
     pub fn has_effect(&self) -> bool {
-        let numbers = |version: &str| -> Vec<u32> {
-            version
-                .split('.')
-                .filter_map(|number| number.parse().ok())
-                .collect()
-        };
+        let numbers =
+            |version: &str| -> Vec<u32> { version.split('.').filter_map(|number| number.parse().ok()).collect() };
         numbers(self.since) <= numbers(env!("CARGO_PKG_VERSION"))
     }
 
@@ -215,9 +207,9 @@ impl Setting {
                 *field(config) = address;
                 Ok(Effective::text(shown.unwrap_or_else(|| "off".to_owned())))
             }
-            Kind::Word(_, store) => store(config, text)
-                .map(Effective::text)
-                .ok_or_else(|| "it is none of the known words".to_owned()),
+            Kind::Word(_, store) => {
+                store(config, text).map(Effective::text).ok_or_else(|| "it is none of the known words".to_owned())
+            }
             Kind::Directory(field) => {
                 *field(config) = path(text)?;
                 Ok(Effective::text(text))
@@ -256,25 +248,19 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 /// The key that was probably meant: by its spelling, by its name in another section, or by the name of its variable.
 pub fn nearest_key(wrong: &str) -> Option<&'static str> {
     let name = wrong.rsplit('.').next().unwrap_or(wrong);
-    let by_variable = SETTINGS
-        .iter()
-        .find(|setting| setting.variables.contains(&name) || setting.own_variable() == name);
+    let by_variable =
+        SETTINGS.iter().find(|setting| setting.variables.contains(&name) || setting.own_variable() == name);
     let similarity = |setting: &Setting| {
         let whole = strsim::normalized_damerau_levenshtein(wrong, setting.key);
         // The right name in a wrong section is more likely meant than another name of similar spelling.
         let moved = if setting.name() == name { 0.9 } else { 0.0 };
         f64::max(whole, moved + whole / 10.0)
     };
-    by_variable
-        .or_else(|| nearest(SETTINGS.iter(), similarity))
-        .map(|setting| setting.key)
+    by_variable.or_else(|| nearest(SETTINGS.iter(), similarity)).map(|setting| setting.key)
 }
 
 /// The candidate most similar to what was written, unless none is similar enough to be meant.
-pub(super) fn nearest<T: Copy>(
-    candidates: impl Iterator<Item = T>,
-    similarity: impl Fn(T) -> f64,
-) -> Option<T> {
+pub(super) fn nearest<T: Copy>(candidates: impl Iterator<Item = T>, similarity: impl Fn(T) -> f64) -> Option<T> {
     /// Below this, more than a third of the letters differ, and a suggestion would mislead.
     const SIMILAR: f64 = 0.65;
     candidates
@@ -288,11 +274,7 @@ fn between<T>(range: &RangeInclusive<T>, show: impl Fn(&T) -> String) -> String 
     format!("from {} to {}", show(range.start()), show(range.end()))
 }
 
-fn within<T: PartialOrd>(
-    value: &T,
-    range: &RangeInclusive<T>,
-    show: impl Fn(&T) -> String,
-) -> Result<(), String> {
+fn within<T: PartialOrd>(value: &T, range: &RangeInclusive<T>, show: impl Fn(&T) -> String) -> Result<(), String> {
     if value < range.start() {
         Err(format!("the least is {}", show(range.start())))
     } else if value > range.end() {

@@ -4,6 +4,8 @@ use super::super::error::Problem;
 use super::super::settings::{self, Setting};
 use super::{Given, Source};
 
+const SET_FORM: &str = "write --set section.key=value, such as --set server.idle_timeout=30s";
+
 /// What was given on the command line. No `Debug`: a text may be a secret.
 #[derive(Clone, Default)]
 pub struct CliValues {
@@ -35,21 +37,9 @@ impl CliValues {
     pub(in crate::config) fn given(&self, problems: &mut Vec<Problem>) -> Vec<Given> {
         let mut given = Vec::new();
         for assignment in &self.assignments {
-            match assignment.split_once('=') {
-                // The text may hold a secret, so only what stands before the first `=` is ever repeated.
-                None => {
-                    problems.push(Problem::new("--set: the value is missing").hint(
-                        "write --set section.key=value, such as --set server.idle_timeout=30s",
-                    ))
-                }
-                Some((key, text)) => match settings::find(key.trim()) {
-                    Some(setting) => given.push(Given {
-                        setting,
-                        source: Source::Set,
-                        text: text.to_owned(),
-                    }),
-                    None => problems.push(Problem::unknown_key("--set", key.trim())),
-                },
+            match assigned(assignment) {
+                Ok((setting, text)) => given.push(Given { setting, source: Source::Set, text: text.to_owned() }),
+                Err(problem) => problems.push(problem),
             }
         }
         for (setting, text) in &self.flags {
@@ -60,5 +50,21 @@ impl CliValues {
             });
         }
         given
+    }
+}
+
+/// Repeats nothing but what looks like a key: a database address without one may hold a password.
+fn assigned(assignment: &str) -> Result<(&'static Setting, &str), Problem> {
+    let Some((key, text)) = assignment.split_once('=') else {
+        return Err(Problem::new("--set: the value is missing").hint(SET_FORM));
+    };
+    let key = key.trim();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if key.is_empty() || !key.bytes().all(fits) {
+        return Err(Problem::new("--set: no key stands before the =").hint(SET_FORM));
+    }
+    match settings::find(key) {
+        Some(setting) => Ok((setting, text)),
+        None => Err(Problem::unknown_key("--set", key)),
     }
 }

@@ -14,12 +14,9 @@ pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
     /// Takes the variables over. One whose name is not valid UTF-8 is none of Jeday's.
-    pub fn new<N: Into<OsString>, V: Into<OsString>>(
-        variables: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
-        let named = variables
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
+    pub fn new<N: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        let named =
+            variables.into_iter().filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
         Self(named.collect())
     }
 
@@ -32,33 +29,21 @@ impl Environment {
     /// The texts, those that win last, and complaints about variables that seem to be meant for Jeday.
     pub(in crate::config) fn given(&self, problems: &mut Vec<Problem>) -> Vec<Given> {
         let mut given = Vec::new();
-        let mut known: Vec<String> = FILE_VARIABLES
-            .iter()
-            .map(|(name, ..)| (*name).to_owned())
-            .collect();
+        let mut known: Vec<String> = FILE_VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
         for setting in SETTINGS {
             // A name that can only mean Jeday wins over one that other programs may use too.
             let names = setting.variables.iter().map(|name| (*name).to_owned());
             for name in names.chain([setting.own_variable()]) {
-                match self.0.get(&name) {
-                    Some(value) if value.to_str().is_none() => {
-                        problems.push(Problem::new(format!(
-                            "{name}: the value is not valid UTF-8"
-                        )));
-                    }
-                    _ => {}
-                }
                 if let Some(text) = self.get(&name) {
-                    given.push(Given {
-                        setting,
-                        source: Source::Variable(name.clone()),
-                        text: text.to_owned(),
-                    });
+                    given.push(Given { setting, source: Source::Variable(name.clone()), text: text.to_owned() });
                 }
                 known.push(name);
             }
         }
         for (name, value) in &self.0 {
+            if known.contains(name) && value.to_str().is_none() {
+                problems.push(Problem::new(format!("{name}: the value is not valid UTF-8")));
+            }
             let is_meant = name.starts_with(PREFIX) && !known.contains(name);
             if is_meant && !is_from_kubernetes(name, &value.to_string_lossy()) {
                 problems.push(unknown(name, &known));

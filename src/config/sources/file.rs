@@ -43,12 +43,7 @@ impl FileText {
             }
             return Vec::new();
         }
-        let mut reader = Reader {
-            file: self,
-            role,
-            problems: Vec::new(),
-            given: Vec::new(),
-        };
+        let mut reader = Reader { file: self, role, problems: Vec::new(), given: Vec::new() };
         for (name, value) in table.get_ref() {
             reader.section(name, value);
         }
@@ -115,10 +110,7 @@ impl Reader<'_> {
                 kind => format!("a {kind}"),
             };
             let problem = Problem::new(format!("{place}: {key} cannot be {article}"));
-            self.refuse(
-                &span,
-                problem.hint(format!("accepted: {}", setting.accepts())),
-            );
+            self.refuse(&span, problem.hint(format!("accepted: {}", setting.accepts())));
             return;
         };
         let (path, line) = (self.file.path.clone(), self.file.line(&span));
@@ -126,11 +118,7 @@ impl Reader<'_> {
             Role::Configuration => Source::File { path, line },
             Role::Profile => Source::Profile { path, line },
         };
-        let given = Given {
-            setting,
-            source,
-            text,
-        };
+        let given = Given { setting, source, text };
         self.given.push((span.start, given));
     }
 
@@ -140,8 +128,7 @@ impl Reader<'_> {
 }
 
 fn unknown_section(place: &str, section: &str) -> Problem {
-    let similarity =
-        |known: &Setting| strsim::normalized_damerau_levenshtein(section, known.section());
+    let similarity = |known: &Setting| strsim::normalized_damerau_levenshtein(section, known.section());
     let shown = section.escape_debug();
     let problem = Problem::new(format!("{place}: unknown section [{shown}]"));
     match settings::nearest(SETTINGS.iter(), similarity) {
@@ -161,10 +148,7 @@ fn text_of(value: &DeValue<'_>, kind: &Kind) -> Option<String> {
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(on) => Some(on.to_string()),
         DeValue::Array(items) if matches!(kind, Kind::Cpus(_)) => {
-            let texts: Option<Vec<_>> = items
-                .iter()
-                .map(|item| text_of(item.get_ref(), kind))
-                .collect();
+            let texts: Option<Vec<_>> = items.iter().map(|item| text_of(item.get_ref(), kind)).collect();
             Some(texts?.join(","))
         }
         DeValue::Array(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,

@@ -59,10 +59,7 @@ fn the_sample_file_changes_nothing_and_its_lines_are_the_defaults() {
     assert_ne!(sample.trim_end(), uncommented.trim_end());
     for text in [sample, uncommented] {
         let configuration = file("sample.toml", &text);
-        let sources = Sources {
-            file: Some(&configuration),
-            ..Sources::default()
-        };
+        let sources = Sources { file: Some(&configuration), ..Sources::default() };
         let (config, _) = Config::resolve(&sources).unwrap();
         assert_eq!(config, Config::default());
     }
@@ -72,19 +69,13 @@ fn the_sample_file_changes_nothing_and_its_lines_are_the_defaults() {
 fn what_is_shown_reads_back_as_the_same_configuration() {
     let (config, provenance) = Config::resolve(&Sources::default()).unwrap();
     let shown = file("shown.toml", &provenance.to_toml());
-    let sources = Sources {
-        file: Some(&shown),
-        ..Sources::default()
-    };
+    let sources = Sources { file: Some(&shown), ..Sources::default() };
     assert_eq!(Config::resolve(&sources).unwrap().0, config);
 }
 
 #[test]
 fn values_are_shown_with_their_sources_and_without_secrets() {
-    let configuration = file(
-        "/etc/jeday.toml",
-        "[server]\nidle_timeout = '90s'\nbody_bytes_max = 20_000\n",
-    );
+    let configuration = file("/etc/jeday.toml", "[server]\nidle_timeout = '90s'\nbody_bytes_max = 20_000\n");
     let profile = file("cores-2.toml", "[cores]\nrequest_shards = 2\ncpus = '0-1'");
     let metrics = settings::find("metrics.address").unwrap();
     let sources = Sources {
@@ -96,16 +87,10 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
             ("DB_URL", "postgres://jeday:hunter2@db/auth"),
             ("TOKEN_SYMMETRIC_KEY", "hunter2hunter2hunter2hunter2hunt"),
         ]),
-        cli: CliValues::none()
-            .flag(metrics, "off")
-            .set("log.level=DEBUG"),
+        cli: CliValues::none().flag(metrics, "off").set("log.level=DEBUG"),
     };
     let (config, provenance) = Config::resolve(&sources).unwrap();
-    for shown in [
-        provenance.to_toml(),
-        provenance.to_json().to_string(),
-        format!("{config:?}{provenance:?}"),
-    ] {
+    for shown in [provenance.to_toml(), provenance.to_json().to_string(), format!("{config:?}{provenance:?}")] {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
     expect![[r#"
@@ -176,10 +161,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         {"source":"DB_URL","value":"postgres://jeday:***@db/auth"}"#]]
     .assert_eq(&format!(
         "{}\n{}\n{}\n{}",
-        json["server"]["body_bytes_max"],
-        json["server"]["idle_timeout"],
-        json["keys"]["file"],
-        json["database"]["url"]
+        json["server"]["body_bytes_max"], json["server"]["idle_timeout"], json["keys"]["file"], json["database"]["url"]
     ));
 }
 

@@ -19,10 +19,7 @@ fn unknown_names_are_answered_with_the_nearest_known_one() {
             ("JEDAY_WEATHER", "fine"),
             ("SOMETHING_ELSE", "1"),
         ]),
-        cli: CliValues::none()
-            .set("log.levle=debug")
-            .set("log.level")
-            .set("no.such=1"),
+        cli: CliValues::none().set("log.levle=debug").set("log.level").set("no.such=1"),
         ..Sources::default()
     };
     expect![[r#"
@@ -69,9 +66,7 @@ fn bad_values_name_their_source_and_what_is_accepted() {
             ("LOG_LEVEL", "loud"),
             ("JEDAY_STATE_DIRECTORY", "~/jeday"),
         ]),
-        cli: CliValues::none()
-            .flag(address, "localhost")
-            .set("registration.queue_max=99999999999999999999"),
+        cli: CliValues::none().flag(address, "localhost").set("registration.queue_max=99999999999999999999"),
         ..Sources::default()
     };
     expect![[r#"
@@ -127,22 +122,26 @@ fn a_mistake_that_a_stronger_source_hides_is_still_one() {
 
 #[test]
 fn secrets_are_never_repeated() {
-    let configuration = file(
-        "jeday.toml",
-        "[tokens]\nsymmetric_key = \"hunter2\"\n[database]\nurl = \"mysql://u:hunter2@db/x\"",
-    );
+    let configuration =
+        file("jeday.toml", "[tokens]\nsymmetric_key = \"hunter2\"\n[database]\nurl = \"mysql://u:hunter2@db/x\"");
     let url = settings::find("database.url").unwrap();
     let sources = Sources {
         file: Some(&configuration),
         environment: variables([("TOKEN_SYMMETRIC_KEY", "hunter2hunter2")]),
         cli: CliValues::none()
             .flag(url, "hunter2")
-            .set("tokens.symmetric_key=hunter2"),
+            .set("tokens.symmetric_key=hunter2")
+            .set("postgres://u:hunter2@db/auth?sslmode=require")
+            .set("hunter2"),
         ..Sources::default()
     };
     let complaints = complaints(&sources);
     assert!(!complaints.contains("hunter2"), "{complaints}");
     expect![[r#"
+        error: --set: no key stands before the =
+        hint: write --set section.key=value, such as --set server.idle_timeout=30s
+        error: --set: the value is missing
+        hint: write --set section.key=value, such as --set server.idle_timeout=30s
         error: jeday.toml:2: tokens.symmetric_key = (not shown): it has 7 bytes and must have exactly 32
         hint: accepted: exactly 32 bytes
         error: jeday.toml:4: database.url = (not shown): it does not start with postgres:// or postgresql://
@@ -153,19 +152,14 @@ fn secrets_are_never_repeated() {
         hint: accepted: exactly 32 bytes
         error: --db-url (not shown): it is neither a URL nor key=value pairs
         hint: accepted: a URL such as postgres://user:password@host:5432/database, or key=value pairs
-    "#]].assert_eq(&complaints);
+    "#]]
+    .assert_eq(&complaints);
 }
 
 #[test]
 fn a_broken_file_is_told_by_line_without_repeating_it() {
-    let configuration = file(
-        "jeday.toml",
-        "[tokens]\n\nsymmetric_key = \"hunter2\nsymmetric_key = hunter2\n",
-    );
-    let sources = Sources {
-        file: Some(&configuration),
-        ..Sources::default()
-    };
+    let configuration = file("jeday.toml", "[tokens]\n\nsymmetric_key = \"hunter2\nsymmetric_key = hunter2\n");
+    let sources = Sources { file: Some(&configuration), ..Sources::default() };
     let complaints = complaints(&sources);
     assert!(!complaints.contains("hunter2"), "{complaints}");
     expect![[r#"
@@ -179,10 +173,7 @@ fn a_broken_file_is_told_by_line_without_repeating_it() {
 #[test]
 fn a_profile_sets_tuning_only() {
     let profile = file("fast.toml", "[server]\nbacklog = 10\naddress = ':1'");
-    let sources = Sources {
-        profile: Some(&profile),
-        ..Sources::default()
-    };
+    let sources = Sources { profile: Some(&profile), ..Sources::default() };
     expect![[r#"
         error: fast.toml:3: server.address is not a tuning setting
         hint: put it into the configuration file
@@ -217,10 +208,11 @@ fn settings_that_contradict_each_other_are_refused() {
 #[test]
 fn a_value_that_is_no_text_is_refused() {
     let sources = Sources {
-        environment: Environment::new([("LOG_LEVEL", OsString::from_vec(vec![0xff]))]),
+        environment: Environment::new(["LOG_LEVEL", "JEDAY_CONFIG"].map(|name| (name, OsString::from_vec(vec![0xff])))),
         ..Sources::default()
     };
     expect![[r#"
+        error: JEDAY_CONFIG: the value is not valid UTF-8
         error: LOG_LEVEL: the value is not valid UTF-8
     "#]]
     .assert_eq(&complaints(&sources));

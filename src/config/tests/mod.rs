@@ -11,10 +11,7 @@ fn variables<const N: usize>(variables: [(&str, &str); N]) -> Environment {
 }
 
 fn file(path: &str, text: &str) -> FileText {
-    FileText {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    FileText { path: path.to_owned(), text: text.to_owned() }
 }
 
 /// Resolves and shows what is wrong, one line a message and a hint.

@@ -22,9 +22,7 @@ const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1
 /// [`SizeError`] says what is wrong with the text.
 pub fn parse(text: &str) -> Result<usize, SizeError> {
     let text = text.trim();
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(digits_end);
     if digits.is_empty() {
         return Err(SizeError::NumberMissing);
@@ -39,11 +37,7 @@ pub fn parse(text: &str) -> Result<usize, SizeError> {
             .map(|(_, scale)| *scale)
             .ok_or(SizeError::UnitUnknown)?
     };
-    digits
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(scale))
-        .ok_or(SizeError::TooLarge)
+    digits.parse::<usize>().ok().and_then(|number| number.checked_mul(scale)).ok_or(SizeError::TooLarge)
 }
 
 /// The size in the largest unit that leaves no remainder; a plain number of bytes otherwise.

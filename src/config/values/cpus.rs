@@ -34,10 +34,7 @@ impl CpuList {
             if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(CpuListError::Malformed);
             }
-            text.parse()
-                .ok()
-                .filter(|number| *number <= CPU_NUMBER_MAX)
-                .ok_or(CpuListError::NumberTooHigh)
+            text.parse().ok().filter(|number| *number <= CPU_NUMBER_MAX).ok_or(CpuListError::NumberTooHigh)
         };
         let mut cpus = Vec::new();
         for item in text.split(',') {
@@ -101,9 +98,6 @@ mod tests {
         assert_eq!(CpuList::parse("+1"), Err(CpuListError::Malformed));
         assert_eq!(CpuList::parse("1-2-3"), Err(CpuListError::Malformed));
         assert_eq!(CpuList::parse("5-2"), Err(CpuListError::Backwards));
-        assert_eq!(
-            CpuList::parse("0-99999999"),
-            Err(CpuListError::NumberTooHigh)
-        );
+        assert_eq!(CpuList::parse("0-99999999"), Err(CpuListError::NumberTooHigh));
     }
 }

@@ -189,10 +189,7 @@ mod tests {
                 "postgres:///auth?host=/run/pg&user=j&password=hunter2",
                 "postgres:///auth?host=/run/pg&user=j&password=***",
             ),
-            (
-                "postgres://a:p@ss:w@h1:1,h2:2/auth",
-                "postgres://a:***@h1:1,h2:2/auth",
-            ),
+            ("postgres://a:p@ss:w@h1:1,h2:2/auth", "postgres://a:***@h1:1,h2:2/auth"),
             ("postgres://a:hunter/2@db/auth", "postgres://***"),
             ("postgres://a:hunter?2@db/auth", "postgres://***"),
             ("postgres://a:hunter#2@db/auth", "postgres://***"),
@@ -200,10 +197,7 @@ mod tests {
             ("postgres://jeday:hunter2", "postgres://***"),
             ("postgres://[::1]:5432/auth", "postgres://[::1]:5432/auth"),
             ("postgres://db/auth?hunter2", "postgres://db/auth?***"),
-            (
-                "postgres://db/auth?sslpassword=x&apikey=y",
-                "postgres://db/auth?sslpassword=***&***",
-            ),
+            ("postgres://db/auth?sslpassword=x&apikey=y", "postgres://db/auth?sslpassword=***&***"),
         ] {
             assert_eq!(mask(text), shown, "{text}");
         }
@@ -215,10 +209,7 @@ mod tests {
             mask(r"host=db password = 'hun\'ter 2' dbname=auth user=j"),
             "host=db password=*** dbname=auth user=j"
         );
-        assert_eq!(
-            mask(r"password=hunter\ 2 host='a b'"),
-            "password=*** host='a b'"
-        );
+        assert_eq!(mask(r"password=hunter\ 2 host='a b'"), "password=*** host='a b'");
         assert_eq!(mask("password='hunter2"), "***");
         assert_eq!(mask("hunter2"), "***");
     }

@@ -43,25 +43,17 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
     let mut total_nanos: u128 = 0;
     while !rest.is_empty() {
-        let number_end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(number_end);
         if number.is_empty() {
             return Err(DurationError::NumberMissing);
         }
-        let unit_end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
+        let unit_end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, next) = after.split_at(unit_end);
-        total_nanos = total_nanos
-            .checked_add(scaled(number, unit_nanos(unit)?)?)
-            .ok_or(DurationError::TooLong)?;
+        total_nanos = total_nanos.checked_add(scaled(number, unit_nanos(unit)?)?).ok_or(DurationError::TooLong)?;
         rest = next;
     }
-    u64::try_from(total_nanos)
-        .map(Duration::from_nanos)
-        .map_err(|_| DurationError::TooLong)
+    u64::try_from(total_nanos).map(Duration::from_nanos).map_err(|_| DurationError::TooLong)
 }
 
 fn unit_nanos(unit: &str) -> Result<u128, DurationError> {
@@ -112,11 +104,7 @@ pub fn show(duration: Duration) -> String {
     }
     let seconds = duration.as_secs();
     let mut text = String::new();
-    for (unit, count) in [
-        ("h", seconds / 3_600),
-        ("m", seconds / 60 % 60),
-        ("s", seconds % 60),
-    ] {
+    for (unit, count) in [("h", seconds / 3_600), ("m", seconds / 60 % 60), ("s", seconds % 60)] {
         if count != 0 {
             text.push_str(&format!("{count}{unit}"));
         }
@@ -158,10 +146,7 @@ mod tests {
         assert_eq!(parse("1.2.3s"), Err(DurationError::NumberMissing));
         assert_eq!(parse("-1s"), Err(DurationError::Negative));
         assert_eq!(parse("99999999999h"), Err(DurationError::TooLong));
-        assert_eq!(
-            parse("999999999999999999999999999999999999999999s"),
-            Err(DurationError::TooLong)
-        );
+        assert_eq!(parse("999999999999999999999999999999999999999999s"), Err(DurationError::TooLong));
     }
 
     proptest! {

@@ -72,28 +72,19 @@ impl ListenAddress {
         }
         let (host, port_text) = match text.strip_prefix('[') {
             Some(rest) => {
-                let (host, after) = rest
-                    .split_once(']')
-                    .ok_or(ListenAddressError::HostInvalid)?;
-                let port_text = after
-                    .strip_prefix(':')
-                    .ok_or(ListenAddressError::PortMissing)?;
+                let (host, after) = rest.split_once(']').ok_or(ListenAddressError::HostInvalid)?;
+                let port_text = after.strip_prefix(':').ok_or(ListenAddressError::PortMissing)?;
                 if host.parse::<Ipv6Addr>().is_err() && !host.contains('%') {
                     return Err(ListenAddressError::HostInvalid);
                 }
                 (host, port_text)
             }
-            None => text
-                .rsplit_once(':')
-                .ok_or(ListenAddressError::PortMissing)?,
+            None => text.rsplit_once(':').ok_or(ListenAddressError::PortMissing)?,
         };
         let port = port(port_text)?;
         if text.starts_with('[') {
             // The standard parser also knows numeric scopes, `[fe80::1%2]:8080`.
-            return text
-                .parse()
-                .map(Self::Socket)
-                .map_err(|_| ListenAddressError::HostInvalid);
+            return text.parse().map(Self::Socket).map_err(|_| ListenAddressError::HostInvalid);
         }
         if host.is_empty() {
             return Ok(Self::Any { port });
@@ -107,10 +98,7 @@ impl ListenAddress {
         if !is_host_name(host) {
             return Err(ListenAddressError::HostInvalid);
         }
-        Ok(Self::Name {
-            host: host.to_ascii_lowercase(),
-            port,
-        })
+        Ok(Self::Name { host: host.to_ascii_lowercase(), port })
     }
 
     /// The TCP port; 0 means that the kernel chooses.
@@ -128,18 +116,14 @@ impl ListenAddress {
     /// The look-up failed or found nothing.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match self {
-            Self::Any { port } => Ok(vec![
-                (Ipv6Addr::UNSPECIFIED, *port).into(),
-                (Ipv4Addr::UNSPECIFIED, *port).into(),
-            ]),
+            Self::Any { port } => {
+                Ok(vec![(Ipv6Addr::UNSPECIFIED, *port).into(), (Ipv4Addr::UNSPECIFIED, *port).into()])
+            }
             Self::Socket(address) => Ok(vec![*address]),
             Self::Name { host, port } => {
                 let found: Vec<_> = (host.as_str(), *port).to_socket_addrs()?.collect();
                 if found.is_empty() {
-                    return Err(io::Error::new(
-                        io::ErrorKind::NotFound,
-                        format!("no address is known for {host}"),
-                    ));
+                    return Err(io::Error::new(io::ErrorKind::NotFound, format!("no address is known for {host}")));
                 }
                 Ok(found)
             }
@@ -153,9 +137,7 @@ impl ListenAddress {
             Self::Socket(socket) => socket.ip().is_unspecified(),
             Self::Name { .. } => false,
         };
-        self.port() == other.port()
-            && self.port() != 0
-            && (self == other || every(self) || every(other))
+        self.port() == other.port() && self.port() != 0 && (self == other || every(self) || every(other))
     }
 }
 
@@ -185,15 +167,11 @@ fn is_host_name(host: &str) -> bool {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     // A last label of digits only is a mistyped IPv4 address (RFC 1123 section 2.1).
     let last = host.rsplit('.').next().unwrap_or(host);
-    host.len() <= 253
-        && host.split('.').all(label)
-        && !last.bytes().all(|byte| byte.is_ascii_digit())
+    host.len() <= 253 && host.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -237,11 +215,8 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_seen_before_it_is_bound() {
-        let clash = |left, right| {
-            ListenAddress::parse(left)
-                .unwrap()
-                .clashes_with(&ListenAddress::parse(right).unwrap())
-        };
+        let clash =
+            |left, right| ListenAddress::parse(left).unwrap().clashes_with(&ListenAddress::parse(right).unwrap());
         assert!(clash(":8080", "127.0.0.1:8080"));
         assert!(clash("127.0.0.1:8080", "0.0.0.0:8080"));
         assert!(clash("localhost:8080", "localhost:8080"));

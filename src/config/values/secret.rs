@@ -94,9 +94,6 @@ mod tests {
 
     #[test]
     fn keys_of_another_length_are_refused() {
-        assert_eq!(
-            SymmetricKey::from_text("short"),
-            Err(KeyLengthError { found: 5 })
-        );
+        assert_eq!(SymmetricKey::from_text("short"), Err(KeyLengthError { found: 5 }));
     }
 }
