@@ -158,7 +158,7 @@ impl Connection<'_> {
         let filled = self.input.filled();
         let head = head::parse(filled, &self.config().head).ok().flatten().map(|(head, _)| head);
         let head = head.expect("a head that was complete stays so");
-        let body = decoded.content.as_deref().unwrap_or(&filled[head_bytes..decoded.end]);
+        let body = decoded.content.as_ref().map_or(&filled[head_bytes..decoded.end], |content| content.as_slice());
         let outgoing = self.respond(Ok(endpoint), &head, body).await;
         let consumed = decoded.end;
         drop(decoded);

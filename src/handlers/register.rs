@@ -6,7 +6,8 @@ use crate::{
         Rejection, Reply, Request, json,
         rejection::{Field, FieldProblem},
     },
-    http::{field::FieldValue, status::Status},
+    hardening::Salt,
+    http::status::Status,
     postgres::statements::{register::NewUser, register::Registered, register_once},
     server::Server,
 };
@@ -96,7 +97,7 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
         registration.username.as_str().as_bytes(),
         registration.password.as_bytes(),
     ]);
-    let key = server.idempotency_key(key);
+    let key = register_once::Key::of(key);
     let user = new_user(server, registration)?;
     let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
@@ -120,7 +121,7 @@ fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Reje
     let salt = random.bytes().map_err(|_| Rejection::Internal)?;
     let id = random.bytes().map_err(|_| Rejection::Internal)?;
     let id = UserId::new(unix_ms(), Bucket::of(server.routing_key(), &email), id);
-    let weak = server.peppers().newest().record(salt.into(), &password);
+    let weak = server.peppers().newest().record(Salt::new(salt), &password);
     Ok(NewUser { id, email, username, weak })
 }
 

@@ -32,13 +32,21 @@ pub const NAMES: &[StatementName] = &[
 ];
 
 /// One item of a batch on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Sent<'a, I> {
     /// The item.
     pub item: &'a I,
     /// An earlier attempt may have committed it, so that its absence from the reply does not yet say why.
     pub uncertain: bool,
 }
+
+impl<I> Clone for Sent<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Sent<'_, I> {}
 
 /// A statement that does many items in one round trip.
 pub trait BatchedStatement: 'static {
