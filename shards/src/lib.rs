@@ -6,6 +6,7 @@
 mod deadline;
 mod launch;
 mod listener;
+mod readiness;
 mod stop;
 mod stream;
 mod task;
