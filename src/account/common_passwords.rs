@@ -3,35 +3,66 @@
 
 use std::cmp::Ordering;
 
-use memchr::{memchr, memrchr};
-
-/// One lower-case ASCII password a line, sorted by byte. Source and licence: `data/README.md`.
+/// One lower-case ASCII password a line, sorted by length and then by byte. Source and licence: `data/README.md`.
 static SORTED_LINES: &[u8] = include_bytes!("../../data/common-passwords.txt");
 
+/// The list holds none shorter; at least the eight bytes that are compared at once.
 const SHORTEST_BYTES: usize = 8;
 const LONGEST_BYTES: usize = 21;
+
+/// Where the lines of each length start; those of the next length start where they end.
+static STARTS: [usize; LONGEST_BYTES + 2] = starts_by_length(SORTED_LINES);
+
+const fn starts_by_length(lines: &[u8]) -> [usize; LONGEST_BYTES + 2] {
+    let mut starts = [lines.len(); LONGEST_BYTES + 2];
+    let (mut length, mut line) = (0, 0);
+    while line < lines.len() {
+        let mut end = line;
+        while lines[end] != b'\n' {
+            end += 1;
+        }
+        assert!(end - line >= SHORTEST_BYTES && end - line <= LONGEST_BYTES, "a line is too short or too long");
+        assert!(end - line + 1 >= length, "the lines are not sorted by length");
+        while length <= end - line {
+            starts[length] = line;
+            length += 1;
+        }
+        line = end + 1;
+    }
+    starts
+}
 
 /// Whether a password is a common one, in whatever case its letters are.
 #[must_use]
 pub fn contains(password: &str) -> bool {
     let sought = password.as_bytes();
-    if !(SHORTEST_BYTES..=LONGEST_BYTES).contains(&sought.len()) {
+    let Some((first, rest)) = sought.split_first_chunk().filter(|_| sought.len() <= LONGEST_BYTES) else {
         return false;
-    }
-    // Both ends always stand at the start of a line, or past the last one.
-    let (mut from, mut to) = (0, SORTED_LINES.len());
+    };
+    // Lines of one length have equal strides, so the middle one is found without looking for its ends.
+    let lines = &SORTED_LINES[STARTS[sought.len()]..STARTS[sought.len() + 1]];
+    let stride = sought.len() + 1;
+    let first = order_of(&first.map(|byte| byte.to_ascii_lowercase()));
+    let (mut from, mut to) = (0, lines.len() / stride);
     while from < to {
         let middle = from + (to - from) / 2;
-        let start = memrchr(b'\n', &SORTED_LINES[from..middle]).map_or(from, |newline| from + newline + 1);
-        let end = memchr(b'\n', &SORTED_LINES[middle..to]).map_or(to, |newline| middle + newline);
-        let line = &SORTED_LINES[start..end];
-        match line.iter().copied().cmp(sought.iter().map(u8::to_ascii_lowercase)) {
+        let line = &lines[middle * stride..][..sought.len()];
+        let Some((line_first, line_rest)) = line.split_first_chunk() else { return false };
+        let order = order_of(line_first)
+            .cmp(&first)
+            .then_with(|| line_rest.iter().copied().cmp(rest.iter().map(u8::to_ascii_lowercase)));
+        match order {
             Ordering::Equal => return true,
-            Ordering::Less => from = end + 1,
-            Ordering::Greater => to = start,
+            Ordering::Less => from = middle + 1,
+            Ordering::Greater => to = middle,
         }
     }
     false
+}
+
+/// A number that sorts as the bytes do.
+const fn order_of(bytes: &[u8; SHORTEST_BYTES]) -> u64 {
+    u64::from_be_bytes(*bytes)
 }
 
 #[cfg(test)]
@@ -50,7 +81,8 @@ mod tests {
     fn the_list_has_the_shape_that_the_search_relies_on() {
         let lines = lines();
         assert!(lines.len() > 5_000);
-        assert!(lines.is_sorted_by(|one, next| one < next));
+        assert!(lines.is_sorted_by_key(|line| (line.len(), *line)));
+        assert_eq!(lines.iter().collect::<HashSet<_>>().len(), lines.len());
         assert!(lines.iter().all(|line| line.bytes().all(|b| (b' '..=b'~').contains(&b) && !b.is_ascii_uppercase())));
         assert_eq!(lines.iter().map(|line| line.len()).min(), Some(SHORTEST_BYTES));
         assert_eq!(lines.iter().map(|line| line.len()).max(), Some(LONGEST_BYTES));
