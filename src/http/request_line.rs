@@ -66,9 +66,8 @@ fn method(buf: &[u8], bytes_max: usize) -> Result<Option<(Method, usize)>, HeadE
     }
 }
 
-/// The target up to the space behind it. Only what RFC 3986 allows in a path or a query
-/// passes, and brackets for the address in an absolute form: that leaves out fragments, backslashes, quotes, control
-/// bytes and everything beyond ASCII.
+/// The target up to the space behind it. Only what RFC 3986 allows in a path or a query passes, and brackets for the
+/// address in an absolute form: that leaves out fragments, backslashes, quotes, control bytes and what is not ASCII.
 #[inline]
 fn target(buf: &[u8], bytes_max: usize) -> Result<Option<RawTarget<'_>>, HeadError> {
     let mut at = 0;
