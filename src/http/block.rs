@@ -44,11 +44,7 @@ fn ends_in_crlf_throughout(block: &[u8], fields: &[Header<'_>]) -> bool {
         let at = field.name.as_ptr().addr().wrapping_sub(base);
         block.get(at.wrapping_sub(2)) == Some(&b'\r')
     });
-    let end: &[u8] = if fields.is_empty() {
-        b"\r\n"
-    } else {
-        b"\r\n\r\n"
-    };
+    let end: &[u8] = if fields.is_empty() { b"\r\n" } else { b"\r\n\r\n" };
     between && block.ends_with(end)
 }
 

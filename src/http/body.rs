@@ -72,11 +72,7 @@ pub struct Progress {
 /// # Errors
 /// [`BodyError::TooLarge`] if more is declared than allowed.
 #[inline]
-pub fn whole<'b>(
-    framing: BodyFraming,
-    input: &'b [u8],
-    limits: &BodyLimits,
-) -> Result<Option<&'b [u8]>, BodyError> {
+pub fn whole<'b>(framing: BodyFraming, input: &'b [u8], limits: &BodyLimits) -> Result<Option<&'b [u8]>, BodyError> {
     let length = match framing {
         BodyFraming::None => 0,
         BodyFraming::Length(length) if length > limits.body_bytes_max => {
@@ -85,9 +81,7 @@ pub fn whole<'b>(
         BodyFraming::Length(length) => length,
         BodyFraming::Chunked => return Ok(None),
     };
-    Ok(usize::try_from(length)
-        .ok()
-        .and_then(|length| input.get(..length)))
+    Ok(usize::try_from(length).ok().and_then(|length| input.get(..length)))
 }
 
 /// Decodes one body. Invariant: content put out + `room` = `body_bytes_max`.
@@ -178,10 +172,7 @@ impl BodyDecoder {
             rest = behind;
             self.state = self.step(byte)?;
         }
-        Ok(Progress {
-            consumed: input.len() - rest.len(),
-            done: matches!(self.state, State::Done),
-        })
+        Ok(Progress { consumed: input.len() - rest.len(), done: matches!(self.state, State::Done) })
     }
 
     fn content_taken(&mut self, left: u64, taken: u64) {
@@ -199,10 +190,7 @@ impl BodyDecoder {
         Ok(match (self.state, byte) {
             (State::Size { size, digits }, _) => size_byte(size, digits, byte)?,
             (State::Extension { size, part }, _) => {
-                self.extension_room = self
-                    .extension_room
-                    .checked_sub(1)
-                    .ok_or(BodyError::ChunkExtensionsTooLong)?;
+                self.extension_room = self.extension_room.checked_sub(1).ok_or(BodyError::ChunkExtensionsTooLong)?;
                 match part.next(byte)? {
                     Some(part) => State::Extension { size, part },
                     None => State::SizeLf(size),
@@ -248,15 +236,11 @@ fn split_at_most(input: &[u8], len: u64) -> (&[u8], &[u8]) {
 /// parsers are known to differ there.
 fn size_byte(size: u64, digits: u8, byte: u8) -> Result<State, BodyError> {
     match (hex_digit(byte), byte) {
-        (Some(digit), _) if digits < CHUNK_SIZE_DIGITS_MAX => Ok(State::Size {
-            size: size << 4 | u64::from(digit),
-            digits: digits + 1,
-        }),
+        (Some(digit), _) if digits < CHUNK_SIZE_DIGITS_MAX => {
+            Ok(State::Size { size: size << 4 | u64::from(digit), digits: digits + 1 })
+        }
         (None, b'\r') if digits > 0 => Ok(State::SizeLf(size)),
-        (None, b';') if digits > 0 => Ok(State::Extension {
-            size,
-            part: ExtensionPart::BeforeName,
-        }),
+        (None, b';') if digits > 0 => Ok(State::Extension { size, part: ExtensionPart::BeforeName }),
         _ => Err(BodyError::ChunkSize),
     }
 }
@@ -264,9 +248,7 @@ fn size_byte(size: u64, digits: u8, byte: u8) -> Result<State, BodyError> {
 impl ExtensionPart {
     /// The part that `byte` leads to; `None` at the CR that ends the line.
     fn next(self, byte: u8) -> Result<Option<Self>, BodyError> {
-        use ExtensionPart::{
-            AfterName, AfterValue, BeforeName, BeforeValue, Escaped, Name, Quoted, QuotedEnd, Token,
-        };
+        use ExtensionPart::{AfterName, AfterValue, BeforeName, BeforeValue, Escaped, Name, Quoted, QuotedEnd, Token};
         let space = matches!(byte, b' ' | b'\t');
         Ok(Some(match (self, byte) {
             (BeforeName | BeforeValue, _) if space => self,
@@ -338,9 +320,7 @@ fn is_forbidden_trailer(name: &str) -> bool {
         "www-authenticate",
         "x-forwarded-for",
     ];
-    FORBIDDEN
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    FORBIDDEN.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

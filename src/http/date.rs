@@ -22,10 +22,7 @@ pub struct DateCache {
 impl DateCache {
     /// A cache that holds the given second.
     pub fn new(unix_seconds: u64) -> Self {
-        Self {
-            unix_seconds,
-            text: format(unix_seconds),
-        }
+        Self { unix_seconds, text: format(unix_seconds) }
     }
 
     /// The date `unix_seconds` after the epoch.

@@ -60,11 +60,7 @@ impl<'a> FieldValue<'a> {
     /// # Errors
     /// On every byte other than visible ASCII, space and tab, and on white space at either end.
     pub const fn parse(text: &'a str) -> Result<Self, InvalidFieldValue> {
-        if is_valid(text) {
-            Ok(Self(Repr::Text(text)))
-        } else {
-            Err(InvalidFieldValue)
-        }
+        if is_valid(text) { Ok(Self(Repr::Text(text))) } else { Err(InvalidFieldValue) }
     }
 
     /// A decimal number.
@@ -137,27 +133,11 @@ mod tests {
 
     #[test]
     fn a_value_that_could_end_its_line_is_refused() {
-        for text in [
-            "a\r\nSet-Cookie: x",
-            "a\nb",
-            "a\rb",
-            "a\0b",
-            "\u{7f}",
-            "caf\u{e9}",
-            " a",
-            "a ",
-            "\ta",
-            "\u{2028}",
-        ] {
+        for text in ["a\r\nSet-Cookie: x", "a\nb", "a\rb", "a\0b", "\u{7f}", "caf\u{e9}", " a", "a ", "\ta", "\u{2028}"]
+        {
             assert_eq!(FieldValue::parse(text), Err(InvalidFieldValue), "{text:?}");
         }
-        for text in [
-            "",
-            "a",
-            "a b\tc",
-            "Bearer error=\"invalid_token\"",
-            "/users/1?x=~",
-        ] {
+        for text in ["", "a", "a b\tc", "Bearer error=\"invalid_token\"", "/users/1?x=~"] {
             assert!(FieldValue::parse(text).is_ok(), "{text:?}");
         }
     }

@@ -47,6 +47,15 @@ pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&b| is_token_byte(b))
 }
 
+/// Whether `name` is `known`, which is in small letters, in any case. The fixed length makes a few wide comparisons of
+/// it. Only the bit between small and capital letters is left out: of all other bytes just CR becomes like one of a
+/// name (the hyphen) by that, and no field line holds a CR.
+#[inline]
+pub(super) fn is_name<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
+    <&[u8; N]>::try_from(name)
+        .is_ok_and(|name| name.iter().zip(known).fold(0, |differing, (a, b)| differing | ((a | 0x20) ^ b)) == 0)
+}
+
 #[inline]
 pub(super) fn is_path_byte(byte: u8) -> bool {
     CLASSES[byte as usize] & PATH != 0
@@ -95,4 +104,29 @@ pub(super) fn trim_ows(mut text: &[u8]) -> &[u8] {
 #[inline]
 pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(trim_ows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_in_any_case_and_no_other_token_is() {
+        let known = b"x-y";
+        for byte in (0..=255).filter(|&byte| is_token_byte(byte)) {
+            for at in 0..known.len() {
+                let mut name = *known;
+                name[at] = byte;
+                assert_eq!(is_name(&name, known), name.eq_ignore_ascii_case(known), "{byte:#x} at {at}");
+            }
+        }
+        assert!(!is_name(b"x-", known) && !is_name(b"x-yz", known) && !is_name(b"", known));
+    }
+
+    #[test]
+    fn white_space_is_trimmed_and_nothing_else() {
+        assert_eq!(trim_ows(b" \ta b\t "), b"a b");
+        assert_eq!(trim_ows(b"\x0ca\x0b"), b"\x0ca\x0b");
+        assert_eq!(trim_ows(b" \t "), b"");
+    }
 }

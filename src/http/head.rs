@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use super::block::{self, BlockError};
 use super::framing::{BodyFraming, FramingFields};
-use super::grammar::list;
+use super::grammar::{is_name, list};
 use super::{host, request_line};
 
 /// The most field lines a head can have, whatever [`HeadLimits::fields_max`] says.
 pub const FIELD_SLOTS: usize = 128;
 
 /// Most heads have fewer lines than this; more slots are set up only for those that need them.
-const FIELD_SLOTS_COMMON: usize = 32;
+const FIELD_SLOTS_COMMON: usize = 24;
 
 /// The bounds of a head. None of them is a default of this module: they are the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,10 +235,7 @@ pub struct HeadProgress {
 /// # Errors
 /// The first rule found to be broken, or the bound found to be passed, also by a head that is still incomplete.
 #[inline]
-pub fn parse<'b>(
-    buf: &'b [u8],
-    limits: &HeadLimits,
-) -> Result<Option<(Head<'b>, usize)>, HeadError> {
+pub fn parse<'b>(buf: &'b [u8], limits: &HeadLimits) -> Result<Option<(Head<'b>, usize)>, HeadError> {
     resume(buf, limits, &mut HeadProgress::default())
 }
 
@@ -256,11 +253,14 @@ pub fn resume<'b>(
     if buf.len() < progress.searched {
         *progress = HeadProgress::default();
     }
-    if (progress.searched == 0 || progress.may_be_complete(buf, limits))
-        && let Some(complete) = attempt(buf, limits)?
-    {
-        *progress = HeadProgress::default();
-        return Ok(Some(complete));
+    if progress.searched == 0 || progress.may_be_complete(buf, limits) {
+        match attempt(buf, limits) {
+            Ok(None) => {}
+            outcome => {
+                *progress = HeadProgress::default();
+                return outcome;
+            }
+        }
     }
     progress.note(buf, limits)?;
     Ok(None)
@@ -331,11 +331,7 @@ fn attempt<'b>(buf: &'b [u8], limits: &HeadLimits) -> Result<Option<(Head<'b>, u
 }
 
 #[inline]
-fn fields<'b>(
-    block: &'b [u8],
-    limits: &HeadLimits,
-    head: &mut Head<'b>,
-) -> Result<Option<usize>, HeadError> {
+fn fields<'b>(block: &'b [u8], limits: &HeadLimits, head: &mut Head<'b>) -> Result<Option<usize>, HeadError> {
     let slots_max = limits.fields_max.min(FIELD_SLOTS);
     let mut slots = [EMPTY_HEADER; FIELD_SLOTS_COMMON];
     let slots_common = slots_max.min(FIELD_SLOTS_COMMON);
@@ -349,11 +345,7 @@ fn fields<'b>(
 
 #[cold]
 #[inline(never)]
-fn many_fields<'b>(
-    block: &'b [u8],
-    slots_max: usize,
-    head: &mut Head<'b>,
-) -> Result<Option<usize>, HeadError> {
+fn many_fields<'b>(block: &'b [u8], slots_max: usize, head: &mut Head<'b>) -> Result<Option<usize>, HeadError> {
     let mut slots = [EMPTY_HEADER; FIELD_SLOTS];
     match block::parse(block, &mut slots[..slots_max])? {
         None => Ok(None),
@@ -392,36 +384,36 @@ impl<'b> Head<'b> {
         let mut framing = FramingFields::default();
         let mut persistence = Persistence::default();
         for &Header { name, value } in fields {
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            let name = name.as_bytes();
             match name.len() {
-                4 if is("host") => once(&mut self.host, value, "Host")?,
-                6 if is("expect") => self.expect(value)?,
-                6 if is("origin") => once(&mut self.origin, value, "Origin")?,
-                9 if is("forwarded") => self.forwarded = Some(value),
-                10 if is("connection") => persistence.note(value),
-                10 if is("user-agent") => once(&mut self.user_agent, value, "User-Agent")?,
-                11 if is("traceparent") => {
+                4 if is_name(name, b"host") => once(&mut self.host, value, "Host")?,
+                6 if is_name(name, b"expect") => self.expect(value)?,
+                6 if is_name(name, b"origin") => once(&mut self.origin, value, "Origin")?,
+                9 if is_name(name, b"forwarded") => self.forwarded = Some(value),
+                10 if is_name(name, b"connection") => persistence.note(value),
+                10 if is_name(name, b"user-agent") => once(&mut self.user_agent, value, "User-Agent")?,
+                11 if is_name(name, b"traceparent") => {
                     let repeated = self.traceparent.is_some();
                     self.traceparent = Some(if repeated { b"" } else { value });
                 }
-                12 if is("content-type") => once(&mut self.content_type, value, "Content-Type")?,
-                13 if is("authorization") => {
+                12 if is_name(name, b"content-type") => once(&mut self.content_type, value, "Content-Type")?,
+                13 if is_name(name, b"authorization") => {
                     once(&mut self.authorization, value, "Authorization")?;
                 }
-                14 if is("content-length") => framing.content_length(value)?,
-                15 if is("idempotency-key") => {
+                14 if is_name(name, b"content-length") => framing.content_length(value)?,
+                15 if is_name(name, b"idempotency-key") => {
                     once(&mut self.idempotency_key, value, "Idempotency-Key")?;
                 }
-                15 if is("x-forwarded-for") => self.x_forwarded_for = Some(value),
-                16 if is("content-encoding") => {
+                15 if is_name(name, b"x-forwarded-for") => self.x_forwarded_for = Some(value),
+                16 if is_name(name, b"content-encoding") => {
                     self.content_coded |= !value.eq_ignore_ascii_case(b"identity");
                 }
-                17 if is("transfer-encoding") => framing.transfer_encoding(value)?,
-                29 if is("access-control-request-method") => {
+                17 if is_name(name, b"transfer-encoding") => framing.transfer_encoding(value)?,
+                29 if is_name(name, b"access-control-request-method") => {
                     let slot = &mut self.access_control_request_method;
                     once(slot, value, "Access-Control-Request-Method")?;
                 }
-                30 if is("access-control-request-headers") => {
+                30 if is_name(name, b"access-control-request-headers") => {
                     let slot = &mut self.access_control_request_headers;
                     once(slot, value, "Access-Control-Request-Headers")?;
                 }
@@ -431,8 +423,8 @@ impl<'b> Head<'b> {
         self.keep_alive = persistence.decide(self.version);
         self.framing = framing.decide(self.version)?;
         // RFC 9110 section 10.1.1: ignored in HTTP/1.0 and where there is nothing to wait for.
-        self.expect_continue &= self.version == Version::Http11
-            && !matches!(self.framing, BodyFraming::None | BodyFraming::Length(0));
+        self.expect_continue &=
+            self.version == Version::Http11 && !matches!(self.framing, BodyFraming::None | BodyFraming::Length(0));
         match self.host {
             Some(host) if host::is_valid(host) => Ok(()),
             Some(_) => Err(Malformed::HostInvalid.into()),
@@ -451,11 +443,7 @@ impl<'b> Head<'b> {
 }
 
 #[inline]
-fn once<'b>(
-    slot: &mut Option<&'b [u8]>,
-    value: &'b [u8],
-    name: &'static str,
-) -> Result<(), HeadError> {
+fn once<'b>(slot: &mut Option<&'b [u8]>, value: &'b [u8], name: &'static str) -> Result<(), HeadError> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(Malformed::Repeated(name).into()),
@@ -472,8 +460,8 @@ struct Persistence {
 impl Persistence {
     fn note(&mut self, value: &[u8]) {
         for option in list(value) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.close |= is_name(option, b"close");
+            self.keep_alive |= is_name(option, b"keep-alive");
         }
     }
 

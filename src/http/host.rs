@@ -55,9 +55,7 @@ fn is_port(digits: &[u8]) -> bool {
     digits.len() <= 5
         && digits
             .iter()
-            .try_fold(0_u32, |port, &b| {
-                b.is_ascii_digit().then(|| port * 10 + u32::from(b - b'0'))
-            })
+            .try_fold(0_u32, |port, &b| b.is_ascii_digit().then(|| port * 10 + u32::from(b - b'0')))
             .is_some_and(|port| port <= u32::from(u16::MAX))
 }
 

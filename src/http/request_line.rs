@@ -32,10 +32,7 @@ pub(super) fn bytes_max(limits: &HeadLimits) -> usize {
 
 /// Reads the request line at the start of `buf`. `None`: it has not come to its end, and nothing is wrong so far.
 #[inline]
-pub(super) fn parse<'b>(
-    buf: &'b [u8],
-    limits: &HeadLimits,
-) -> Result<Option<RequestLine<'b>>, HeadError> {
+pub(super) fn parse<'b>(buf: &'b [u8], limits: &HeadLimits) -> Result<Option<RequestLine<'b>>, HeadError> {
     let Some((method, at)) = method(buf, limits.method_bytes_max)? else {
         return Ok(None);
     };
@@ -46,12 +43,7 @@ pub(super) fn parse<'b>(
     let Some(version) = version(&buf[at..])? else {
         return Ok(None);
     };
-    Ok(Some(RequestLine {
-        method,
-        version,
-        len: at + VERSION_BYTES,
-        target,
-    }))
+    Ok(Some(RequestLine { method, version, len: at + VERSION_BYTES, target }))
 }
 
 /// The method and the offset of what follows its space.
@@ -74,9 +66,8 @@ fn method(buf: &[u8], bytes_max: usize) -> Result<Option<(Method, usize)>, HeadE
     }
 }
 
-/// The target up to the space behind it. Only what RFC 3986 allows in a path or a query
-/// passes, and brackets for the address in an absolute form: that leaves out fragments, backslashes, quotes, control
-/// bytes and everything beyond ASCII.
+/// The target up to the space behind it. Only what RFC 3986 allows in a path or a query passes, and brackets for the
+/// address in an absolute form: that leaves out fragments, backslashes, quotes, control bytes and what is not ASCII.
 #[inline]
 fn target(buf: &[u8], bytes_max: usize) -> Result<Option<RawTarget<'_>>, HeadError> {
     let mut at = 0;
@@ -124,11 +115,7 @@ fn version(buf: &[u8]) -> Result<Option<Version>, HeadError> {
 fn unusual_version(buf: &[u8]) -> Result<Option<Version>, HeadError> {
     const PATTERN: &[u8; VERSION_BYTES] = b"HTTP/0.0\r\n";
     for (at, (&byte, &wanted)) in buf.iter().zip(PATTERN).enumerate() {
-        let fits = if wanted == b'0' {
-            byte.is_ascii_digit()
-        } else {
-            byte == wanted
-        };
+        let fits = if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
         if !fits && at < VERSION_BYTES - 2 {
             return Err(Malformed::Version.into());
         } else if !fits {
@@ -169,27 +156,19 @@ impl<'b> RequestLine<'b> {
 
     #[cold]
     fn absolute_form(&self) -> Result<(Target<'b>, Option<&'b [u8]>), HeadError> {
-        let after_scheme = [&b"http://"[..], b"https://"]
-            .into_iter()
-            .find_map(|scheme| {
-                let (start, rest) = self.target.text.split_at_checked(scheme.len())?;
-                start.eq_ignore_ascii_case(scheme).then_some(rest)
-            });
+        let after_scheme = [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| {
+            let (start, rest) = self.target.text.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        });
         let Some(rest) = after_scheme else {
             return Err(Malformed::Target.into());
         };
-        let end = rest
-            .iter()
-            .position(|&b| b == b'/' || b == b'?')
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
         if !host::is_valid(authority) || rest.contains(&b'[') || rest.contains(&b']') {
             return Err(Malformed::Target.into());
         }
-        let mut target = split_query(RawTarget {
-            text: rest,
-            query_at: rest.iter().position(|&b| b == b'?'),
-        })?;
+        let mut target = split_query(RawTarget { text: rest, query_at: rest.iter().position(|&b| b == b'?') })?;
         if target.path.is_empty() {
             // RFC 9112 section 3.2.4: this is how OPTIONS * is asked of a proxy.
             let whole_server = self.method == Method::Options && target.query.is_none();
@@ -205,9 +184,6 @@ fn split_query(target: RawTarget<'_>) -> Result<Target<'_>, HeadError> {
     let text = std::str::from_utf8(target.text).map_err(|_| Malformed::Target)?;
     Ok(match target.query_at {
         None => Target::plain(text),
-        Some(at) => Target {
-            path: &text[..at],
-            query: Some(&text[at + 1..]),
-        },
+        Some(at) => Target { path: &text[..at], query: Some(&text[at + 1..]) },
     })
 }

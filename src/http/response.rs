@@ -12,6 +12,9 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Replies are not for caches unless they say so: most carry tokens or users.
 const NO_STORE: FieldValue<'static> = FieldValue::from_static("no-store");
 
+/// Bytes of `Date`, the longest `Content-Length` and the longest `Connection`, with the empty line.
+const VARIABLE_BYTES_MAX: usize = 6 + DATE_BYTES + 18 + 20 + 28;
+
 /// What a reply depends on beside its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplyContext<'a> {
@@ -38,12 +41,7 @@ impl<'a> ReplyContext<'a> {
 
     /// The context of a reply to what could not be read as a request: the connection is closed behind it.
     pub const fn closing(date: &'a [u8; DATE_BYTES]) -> Self {
-        Self {
-            version: Version::Http11,
-            keep_alive: false,
-            head_only: false,
-            date,
-        }
+        Self { version: Version::Http11, keep_alive: false, head_only: false, date }
     }
 }
 
@@ -65,13 +63,7 @@ pub struct Response<'a> {
 impl<'a> Response<'a> {
     /// A reply without content and without further fields.
     pub const fn new(status: Status) -> Self {
-        Self {
-            status,
-            content_type: None,
-            cache_control: NO_STORE,
-            fields: &[],
-            body: &[],
-        }
+        Self { status, content_type: None, cache_control: NO_STORE, fields: &[], body: &[] }
     }
 
     /// The reply with content.
@@ -123,10 +115,7 @@ impl Template {
     pub fn new(response: &Response<'_>) -> Self {
         let mut constant_part = Vec::new();
         response.write_constant_part(&mut constant_part);
-        Self {
-            status: response.status,
-            constant_part: constant_part.into(),
-        }
+        Self { status: response.status, constant_part: constant_part.into() }
     }
 
     /// The status of every reply made from it.
@@ -137,8 +126,7 @@ impl Template {
     /// Appends the reply with this body to `out`.
     #[inline]
     pub fn write(&self, context: &ReplyContext<'_>, body: &[u8], out: &mut Vec<u8>) {
-        // Date, length and connection take 110 bytes at most.
-        out.reserve(self.constant_part.len() + 128 + body.len());
+        out.reserve(self.constant_part.len() + VARIABLE_BYTES_MAX + body.len());
         out.extend_from_slice(&self.constant_part);
         write_variable_part(self.status, context, body, out);
     }

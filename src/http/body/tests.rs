@@ -4,12 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: BodyLimits = BodyLimits {
-    body_bytes_max: 1_000,
-    extension_bytes_max: 64,
-    trailer_bytes_max: 256,
-    trailer_fields_max: 8,
-};
+const LIMITS: BodyLimits =
+    BodyLimits { body_bytes_max: 1_000, extension_bytes_max: 64, trailer_bytes_max: 256, trailer_fields_max: 8 };
 
 /// Content, bytes consumed and whether the body ended.
 type Decoded = (Vec<u8>, usize, bool);
@@ -35,12 +31,7 @@ fn chunked(bytes: &[u8]) -> Result<Decoded, BodyError> {
     let whole = in_pieces(BodyFraming::Chunked, bytes, bytes.len().max(1));
     for step in 1..bytes.len().min(40) {
         let pieces = in_pieces(BodyFraming::Chunked, bytes, step);
-        assert_eq!(
-            pieces,
-            whole,
-            "{:?} by {step}",
-            String::from_utf8_lossy(bytes)
-        );
+        assert_eq!(pieces, whole, "{:?} by {step}", String::from_utf8_lossy(bytes));
     }
     whole
 }
@@ -53,12 +44,9 @@ fn assert_refused(error: BodyError, bodies: &[&str]) {
 
 #[test]
 fn a_declared_length_is_taken_exactly() {
-    for (framing, wanted) in [
-        (BodyFraming::None, 0),
-        (BodyFraming::Length(0), 0),
-        (BodyFraming::Length(3), 3),
-        (BodyFraming::Length(6), 6),
-    ] {
+    for (framing, wanted) in
+        [(BodyFraming::None, 0), (BodyFraming::Length(0), 0), (BodyFraming::Length(3), 3), (BodyFraming::Length(6), 6)]
+    {
         let bytes = b"abcdef";
         assert_eq!(whole(framing, bytes, &LIMITS), Ok(Some(&bytes[..wanted])));
         for step in 1..=6 {
@@ -76,19 +64,11 @@ fn a_body_over_the_bound_is_refused_before_it_is_read() {
     for length in [1_001, u64::MAX] {
         let framing = BodyFraming::Length(length);
         assert_eq!(whole(framing, b"", &LIMITS), Err(BodyError::TooLarge));
-        assert!(matches!(
-            BodyDecoder::new(framing, &LIMITS),
-            Err(BodyError::TooLarge)
-        ));
+        assert!(matches!(BodyDecoder::new(framing, &LIMITS), Err(BodyError::TooLarge)));
     }
     assert_refused(
         BodyError::TooLarge,
-        &[
-            "3e9\r\n",
-            "ffffffffffffffff\r\n",
-            "1\r\na\r\n3e8\r\n",
-            "5;a=b\r\nabcde\r\n3e4\r\n",
-        ],
+        &["3e9\r\n", "ffffffffffffffff\r\n", "1\r\na\r\n3e8\r\n", "5;a=b\r\nabcde\r\n3e4\r\n"],
     );
     let exact = [b"3e8\r\n", "a".repeat(1_000).as_bytes(), b"\r\n0\r\n\r\n"].concat();
     assert_eq!(chunked(&exact).unwrap().0.len(), 1_000);
@@ -100,10 +80,7 @@ fn chunks_are_joined_and_the_next_request_is_left_alone() {
         ("0\r\n\r\n", ""),
         ("000\r\n\r\n", ""),
         ("1\r\na\r\n0\r\n\r\n", "a"),
-        (
-            "A\r\n0123456789\r\n00000000a\r\n0\r\n2345678\r\n0\r\n\r\n",
-            "01234567890\r\n2345678",
-        ),
+        ("A\r\n0123456789\r\n00000000a\r\n0\r\n2345678\r\n0\r\n\r\n", "01234567890\r\n2345678"),
         ("3;a\r\nabc\r\n0;b\r\n\r\n", "abc"),
         ("3;a=b;c=\"d;\\\"\t e\";f\r\nabc\r\n0\r\n\r\n", "abc"),
         ("1; a = b ; c =\"d\" ;e\r\na\r\n0\r\n\r\n", "a"),
@@ -203,10 +180,7 @@ fn extensions_are_ignored_if_legal_and_few() {
     let extended = format!("1;{}\r\na\r\n0\r\n\r\n", "a".repeat(63));
     assert!(chunked(extended.as_bytes()).unwrap().2);
     let over = format!("1;{}\r\na\r\n0;a\r\n\r\n", "a".repeat(63));
-    assert_refused(
-        BodyError::ChunkExtensionsTooLong,
-        &[&over, &format!("1;{}", "a".repeat(65))],
-    );
+    assert_refused(BodyError::ChunkExtensionsTooLong, &[&over, &format!("1;{}", "a".repeat(65))]);
 }
 
 #[test]
@@ -224,10 +198,7 @@ fn trailers_are_discarded_if_harmless_and_few() {
         "Connection",
         "Idempotency-Key",
     ] {
-        assert_refused(
-            BodyError::TrailerForbidden,
-            &[&body(&format!("X: a\r\n{name}: b"))],
-        );
+        assert_refused(BodyError::TrailerForbidden, &[&body(&format!("X: a\r\n{name}: b"))]);
     }
     for trailer in [
         "X",
@@ -248,44 +219,28 @@ fn trailers_are_discarded_if_harmless_and_few() {
     let lines = |count| ["X: a"; 9][..count].join("\r\n");
     assert!(chunked(body(&lines(8)).as_bytes()).unwrap().2);
     assert_refused(BodyError::TrailersTooLarge, &[&body(&lines(9))]);
-    assert!(
-        chunked(body(&format!("X: {}", "a".repeat(249))).as_bytes())
-            .unwrap()
-            .2
-    );
-    assert_refused(
-        BodyError::TrailersTooLarge,
-        &[&body(&format!("X: {}", "a".repeat(250)))],
-    );
+    assert!(chunked(body(&format!("X: {}", "a".repeat(249))).as_bytes()).unwrap().2);
+    assert_refused(BodyError::TrailersTooLarge, &[&body(&format!("X: {}", "a".repeat(250)))]);
 }
 
 /// Chunks as written by another party, and their content.
 fn bodies() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
-    let chunk = (
-        prop::collection::vec(any::<u8>(), 1..60),
-        "(;[a-z]{1,3}(=\"[ -!]?\")?)?",
-    );
+    let chunk = (prop::collection::vec(any::<u8>(), 1..60), "(;[a-z]{1,3}(=\"[ -!]?\")?)?");
     let trailer = "(X-[a-z]{1,3}: [a-z]{0,4}\r\n){0,3}";
-    (prop::collection::vec(chunk, 0..6), any::<bool>(), trailer).prop_map(
-        |(chunks, upper, trailer)| {
-            let mut body = Vec::new();
-            let mut content = Vec::new();
-            for (data, extension) in chunks {
-                let size = data.len();
-                let size = if upper {
-                    format!("{size:X}")
-                } else {
-                    format!("{size:03x}")
-                };
-                body.extend_from_slice(format!("{size}{extension}\r\n").as_bytes());
-                body.extend_from_slice(&data);
-                body.extend_from_slice(b"\r\n");
-                content.extend_from_slice(&data);
-            }
-            body.extend_from_slice(format!("0\r\n{trailer}\r\n").as_bytes());
-            (body, content)
-        },
-    )
+    (prop::collection::vec(chunk, 0..6), any::<bool>(), trailer).prop_map(|(chunks, upper, trailer)| {
+        let mut body = Vec::new();
+        let mut content = Vec::new();
+        for (data, extension) in chunks {
+            let size = data.len();
+            let size = if upper { format!("{size:X}") } else { format!("{size:03x}") };
+            body.extend_from_slice(format!("{size}{extension}\r\n").as_bytes());
+            body.extend_from_slice(&data);
+            body.extend_from_slice(b"\r\n");
+            content.extend_from_slice(&data);
+        }
+        body.extend_from_slice(format!("0\r\n{trailer}\r\n").as_bytes());
+        (body, content)
+    })
 }
 
 proptest! {

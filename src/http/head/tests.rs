@@ -2,12 +2,8 @@
 
 use super::*;
 
-const LIMITS: HeadLimits = HeadLimits {
-    head_bytes_max: 16 * 1024,
-    method_bytes_max: 32,
-    target_bytes_max: 8_000,
-    fields_max: 64,
-};
+const LIMITS: HeadLimits =
+    HeadLimits { head_bytes_max: 16 * 1024, method_bytes_max: 32, target_bytes_max: 8_000, fields_max: 64 };
 
 fn parse_whole(bytes: &[u8]) -> Result<Option<(Head<'_>, usize)>, HeadError> {
     parse(bytes, &LIMITS)
@@ -60,7 +56,8 @@ fn in_pieces(bytes: &[u8], step: usize) -> Result<Option<(Head<'_>, usize)>, ()>
 
 #[test]
 fn a_register_request_gives_all_that_the_server_needs() {
-    let bytes = b"POST /auth/register?x=1?&y=%20 HTTP/1.1\r\nhost: example.com:8080\r\nContent-Type:application/json\r\n\
+    let bytes =
+        b"POST /auth/register?x=1?&y=%20 HTTP/1.1\r\nhost: example.com:8080\r\nContent-Type:application/json\r\n\
         CONTENT-LENGTH: 75  \r\nAuthorization:\t Bearer x\t\r\nIdempotency-Key: k\r\nUser-Agent: curl/8\r\n\
         Forwarded: for=1\r\nForwarded: for=2\r\nX-Forwarded-For: 1\r\nX-Forwarded-For: 2\r\nOrigin: null\r\n\
         Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: a, b\r\nTraceparent: 00-1\r\n\
@@ -69,10 +66,7 @@ fn a_register_request_gives_all_that_the_server_needs() {
     assert_eq!(len, bytes.len() - 8);
     let wanted = Head {
         method: Method::Post,
-        target: Target {
-            path: "/auth/register",
-            query: Some("x=1?&y=%20"),
-        },
+        target: Target { path: "/auth/register", query: Some("x=1?&y=%20") },
         version: Version::Http11,
         keep_alive: true,
         framing: BodyFraming::Length(75),
@@ -95,20 +89,11 @@ fn a_register_request_gives_all_that_the_server_needs() {
 
 #[test]
 fn methods_are_told_apart_by_case() {
-    for method in [
-        "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS",
-    ] {
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"] {
         let bytes = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(good(bytes.as_bytes()).method.as_str(), method);
     }
-    for method in [
-        "get",
-        "Post",
-        "POSTX",
-        "PO",
-        "M-SEARCH",
-        "!#$%&'*+-.^_`|~09",
-    ] {
+    for method in ["get", "Post", "POSTX", "PO", "M-SEARCH", "!#$%&'*+-.^_`|~09"] {
         let bytes = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_eq!(good(bytes.as_bytes()).method, Method::Other, "{method}");
     }
@@ -119,12 +104,7 @@ fn the_four_forms_of_a_target_are_split() {
     for (line, host, path, query) in [
         ("GET /", "a", "/", None),
         ("GET //a/../%2e/b%2Fc", "a", "//a/../%2e/b%2Fc", None),
-        (
-            "GET /a:b@c;d=e,f!$&'()*+~?",
-            "a",
-            "/a:b@c;d=e,f!$&'()*+~",
-            Some(""),
-        ),
+        ("GET /a:b@c;d=e,f!$&'()*+~?", "a", "/a:b@c;d=e,f!$&'()*+~", Some("")),
         ("GET /?a/b?c", "a", "/", Some("a/b?c")),
         ("OPTIONS *", "a", "*", None),
         ("OPTIONS /a", "a", "/a", None),
@@ -154,14 +134,7 @@ fn a_target_outside_the_grammar_is_refused() {
         let bytes = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_errors(&[(&bytes, Malformed::Target.into())]);
     }
-    for line in [
-        "POST *",
-        "CONNECT /",
-        "CONNECT a",
-        "CONNECT http://a:1",
-        "OPTIONS **",
-        "OPTIONS a",
-    ] {
+    for line in ["POST *", "CONNECT /", "CONNECT a", "CONNECT http://a:1", "OPTIONS **", "OPTIONS a"] {
         let bytes = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
         assert_errors(&[(&bytes, Malformed::Target.into())]);
     }
@@ -208,10 +181,7 @@ fn a_request_line_outside_the_grammar_is_refused() {
 fn only_major_version_one_is_served() {
     use HeadError::VersionNotSupported;
     assert_eq!(good(b"GET / HTTP/1.0\r\n\r\n").version, Version::Http10);
-    assert_eq!(
-        good(b"GET / HTTP/1.9\r\nHost: a\r\n\r\n").version,
-        Version::Http11
-    );
+    assert_eq!(good(b"GET / HTTP/1.9\r\nHost: a\r\n\r\n").version, Version::Http11);
     assert_errors(&[
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", VersionNotSupported),
         ("GET / HTTP/0.9\r\nHost: a\r\n\r\n", VersionNotSupported),
@@ -283,14 +253,8 @@ fn host_is_one_valid_authority() {
     assert_malformed(&[
         ("GET / HTTP/1.1\r\n\r\n", HostMissing),
         ("GET http://a/ HTTP/1.1\r\n\r\n", HostMissing),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-            Repeated("Host"),
-        ),
-        (
-            "GET / HTTP/1.0\r\nHost: a\r\nhOST: b\r\n\r\n",
-            Repeated("Host"),
-        ),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Repeated("Host")),
+        ("GET / HTTP/1.0\r\nHost: a\r\nhOST: b\r\n\r\n", Repeated("Host")),
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", HostInvalid),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", HostInvalid),
         ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", HostInvalid),
@@ -329,10 +293,7 @@ fn the_length_of_a_body_is_never_guessed() {
         ("", BodyFraming::None),
         ("Content-Length: 0\r\n", BodyFraming::Length(0)),
         ("Content-Length: 007\r\n", BodyFraming::Length(7)),
-        (
-            "Content-Length: 18446744073709551615\r\n",
-            BodyFraming::Length(u64::MAX),
-        ),
+        ("Content-Length: 18446744073709551615\r\n", BodyFraming::Length(u64::MAX)),
         ("Transfer-Encoding: chunked\r\n", BodyFraming::Chunked),
         ("transfer-encoding:\t CHUNKED \r\n", BodyFraming::Chunked),
     ] {
@@ -360,14 +321,8 @@ fn the_length_of_a_body_is_never_guessed() {
     assert_malformed_fields(&[
         ("Content-Length: 1\r\nContent-Length: 2\r\n", ContentLength),
         ("Content-Length: 1\r\ncontent-length: 1\r\n", ContentLength),
-        (
-            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-            LengthAndTransferEncoding,
-        ),
-        (
-            "Transfer-Encoding: gzip, chunked\r\nContent-Length: 1\r\n",
-            LengthAndTransferEncoding,
-        ),
+        ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", LengthAndTransferEncoding),
+        ("Transfer-Encoding: gzip, chunked\r\nContent-Length: 1\r\n", LengthAndTransferEncoding),
     ]);
     for value in [
         "",
@@ -391,14 +346,8 @@ fn the_length_of_a_body_is_never_guessed() {
     ] {
         assert_malformed_fields(&[(&format!("Transfer-Encoding: {value}\r\n"), TransferEncoding)]);
     }
-    for value in [
-        "gzip, chunked",
-        "identity,chunked",
-        "gzip\r\nTransfer-Encoding: chunked",
-        "a;b=c, chunked",
-    ] {
-        let bytes =
-            String::from_utf8(with_fields(&format!("Transfer-Encoding: {value}\r\n"))).unwrap();
+    for value in ["gzip, chunked", "identity,chunked", "gzip\r\nTransfer-Encoding: chunked", "a;b=c, chunked"] {
+        let bytes = String::from_utf8(with_fields(&format!("Transfer-Encoding: {value}\r\n"))).unwrap();
         assert_errors(&[(&bytes, HeadError::UnknownTransferCoding)]);
     }
     let in_1_0 = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -414,11 +363,7 @@ fn persistence_follows_version_and_connection_options() {
         ("1.1", "connection: CLOSE\r\n", false),
         ("1.1", "Connection: upgrade, ,\tClose\r\n", false),
         ("1.1", "Connection: keep-alive, close\r\n", false),
-        (
-            "1.1",
-            "Connection: close\r\nConnection: keep-alive\r\n",
-            false,
-        ),
+        ("1.1", "Connection: close\r\nConnection: keep-alive\r\n", false),
         ("1.1", "Connection: closed, xclose, clos\r\n", true),
         ("1.1", "Connection:\r\n", true),
         ("1.0", "", false),
@@ -435,22 +380,10 @@ fn persistence_follows_version_and_connection_options() {
 fn an_expectation_is_met_or_refused() {
     for (version, lines, wanted) in [
         ("1.1", "Expect: 100-continue\r\nContent-Length: 1\r\n", true),
-        (
-            "1.1",
-            "Transfer-Encoding: chunked\r\nExpect: 100-CONTINUE, 100-continue\r\n",
-            true,
-        ),
+        ("1.1", "Transfer-Encoding: chunked\r\nExpect: 100-CONTINUE, 100-continue\r\n", true),
         ("1.1", "Expect: 100-continue\r\n", false),
-        (
-            "1.1",
-            "Expect: 100-continue\r\nContent-Length: 0\r\n",
-            false,
-        ),
-        (
-            "1.0",
-            "Expect: 100-continue\r\nContent-Length: 1\r\n",
-            false,
-        ),
+        ("1.1", "Expect: 100-continue\r\nContent-Length: 0\r\n", false),
+        ("1.0", "Expect: 100-continue\r\nContent-Length: 1\r\n", false),
     ] {
         let bytes = format!("POST / HTTP/{version}\r\nHost: a\r\n{lines}\r\n");
         assert_eq!(good(bytes.as_bytes()).expect_continue, wanted, "{bytes:?}");
@@ -463,13 +396,8 @@ fn an_expectation_is_met_or_refused() {
 
 #[test]
 fn a_coded_body_is_noticed() {
-    for (value, coded) in [
-        ("identity", false),
-        ("Identity", false),
-        ("gzip", true),
-        ("", true),
-        ("identity, br", true),
-    ] {
+    for (value, coded) in [("identity", false), ("Identity", false), ("gzip", true), ("", true), ("identity, br", true)]
+    {
         let bytes = with_fields(&format!("Content-Encoding: {value}\r\n"));
         assert_eq!(good(&bytes).content_coded, coded, "{value}");
     }

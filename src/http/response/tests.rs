@@ -13,12 +13,7 @@ fn date() -> [u8; DATE_BYTES] {
 }
 
 fn context(date: &[u8; DATE_BYTES]) -> ReplyContext<'_> {
-    ReplyContext {
-        version: Version::Http11,
-        keep_alive: true,
-        head_only: false,
-        date,
-    }
+    ReplyContext { version: Version::Http11, keep_alive: true, head_only: false, date }
 }
 
 fn text(response: &Response<'_>, context: &ReplyContext<'_>) -> String {
@@ -26,22 +21,14 @@ fn text(response: &Response<'_>, context: &ReplyContext<'_>) -> String {
     response.write(context, &mut out);
     let mut from_template = b"earlier".to_vec();
     Template::new(response).write(context, response.body, &mut from_template);
-    assert_eq!(
-        from_template, out,
-        "a template writes what the reply itself writes"
-    );
+    assert_eq!(from_template, out, "a template writes what the reply itself writes");
     String::from_utf8(out).unwrap().split_off("earlier".len())
 }
 
 #[test]
 fn a_reply_has_all_that_belongs_to_it() {
-    let fields = [
-        Field::new(FieldName::ALLOW, FieldValue::from_static("GET, HEAD")),
-        Field::retry_after(2),
-    ];
-    let response = Response::new(Status::MethodNotAllowed)
-        .with_body(JSON, b"{}")
-        .with_fields(&fields);
+    let fields = [Field::new(FieldName::ALLOW, FieldValue::from_static("GET, HEAD")), Field::retry_after(2)];
+    let response = Response::new(Status::MethodNotAllowed).with_body(JSON, b"{}").with_fields(&fields);
     let wanted = "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
         X-Content-Type-Options: nosniff\r\nAllow: GET, HEAD\r\nRetry-After: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
         Content-Length: 2\r\n\r\n{}";
@@ -57,11 +44,7 @@ fn the_fate_of_the_connection_is_said_in_the_words_of_its_version() {
         (Version::Http10, true, Some("Connection: keep-alive")),
         (Version::Http10, false, Some("Connection: close")),
     ] {
-        let context = ReplyContext {
-            version,
-            keep_alive,
-            ..context(&date)
-        };
+        let context = ReplyContext { version, keep_alive, ..context(&date) };
         let text = text(&Response::new(Status::Ok), &context);
         let said = text.lines().find(|line| line.starts_with("Connection"));
         assert_eq!(said, line);
@@ -83,10 +66,7 @@ fn a_reply_to_head_declares_the_length_and_sends_nothing() {
     let (head, _) = super::super::head::parse(bytes, &limits).unwrap().unwrap();
     let response = Response::new(Status::Ok).with_body(JSON, b"{}");
     let text = text(&response, &ReplyContext::of(&head, &date));
-    assert!(
-        text.contains("\r\nContent-Length: 2\r\nConnection: close\r\n"),
-        "{text}"
-    );
+    assert!(text.contains("\r\nContent-Length: 2\r\nConnection: close\r\n"), "{text}");
     assert!(text.ends_with("\r\n\r\n"));
 }
 
@@ -113,11 +93,7 @@ fn a_hot_reply_allocates_nothing_in_a_buffer_with_room() {
 
 #[test]
 fn every_status_line_is_well_formed_and_in_order() {
-    assert!(
-        Status::ALL
-            .windows(2)
-            .all(|pair| pair[0].code() < pair[1].code())
-    );
+    assert!(Status::ALL.windows(2).all(|pair| pair[0].code() < pair[1].code()));
     for status in Status::ALL {
         let wanted = format!("HTTP/1.1 {} {}\r\n", status.code(), status.reason());
         assert_eq!(status.line(), wanted);

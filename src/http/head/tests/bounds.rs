@@ -16,16 +16,10 @@ fn each_bound_is_exact_and_holds_for_a_head_that_never_ends() {
 
     for (bytes, error) in [
         (target(8_001).into_bytes(), HeadError::UriTooLong),
-        (
-            format!("GET /{}", "a".repeat(8_050)).into_bytes(),
-            HeadError::UriTooLong,
-        ),
+        (format!("GET /{}", "a".repeat(8_050)).into_bytes(), HeadError::UriTooLong),
         (fields(65), HeadError::TooManyHeaders),
         (head(16 * 1024 + 1), HeadError::HeadersTooLarge),
-        (
-            head(16 * 1024 + 1)[..16 * 1024].to_vec(),
-            HeadError::HeadersTooLarge,
-        ),
+        (head(16 * 1024 + 1)[..16 * 1024].to_vec(), HeadError::HeadersTooLarge),
         (head(64 * 1024), HeadError::HeadersTooLarge),
         ("A".repeat(9_000).into_bytes(), HeadError::MethodTooLong),
     ] {

@@ -9,13 +9,8 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, bool, u64)> {
     let name = "X-[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}";
     let value = "([!-~]([ -~]{0,40}[!-~])?)?";
     let fields = prop::collection::vec((name, value, "[ \t]{0,2}"), 0..40);
-    (
-        fields,
-        "(/[a-z0-9._~-]{0,8}){1,4}(\\?[a-z=&]{0,8})?",
-        any::<bool>(),
-        any::<u64>(),
-    )
-        .prop_map(|(fields, target, close, length)| {
+    (fields, "(/[a-z0-9._~-]{0,8}){1,4}(\\?[a-z=&]{0,8})?", any::<bool>(), any::<u64>()).prop_map(
+        |(fields, target, close, length)| {
             let mut text = format!("PUT {target} HTTP/1.1\r\nContent-Length: {length}\r\n");
             for (name, value, space) in fields {
                 text += &format!("{name}:{space}{value}{space}\r\n");
@@ -23,7 +18,8 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, bool, u64)> {
             let fate = if close { "close" } else { "keep-alive" };
             text += &format!("Host: example.com\r\nConnection: {fate}\r\n\r\n");
             (text.into_bytes(), !close, length)
-        })
+        },
+    )
 }
 
 proptest! {
@@ -71,8 +67,5 @@ proptest! {
 }
 
 fn garbage() -> impl Strategy<Value = u8> {
-    prop_oneof![
-        any::<u8>(),
-        prop::sample::select(&b"\r\n\0 \t:,;%?#/\\"[..])
-    ]
+    prop_oneof![any::<u8>(), prop::sample::select(&b"\r\n\0 \t:,;%?#/\\"[..])]
 }
