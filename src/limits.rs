@@ -29,10 +29,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const INPUT_BYTES_FIRST: usize = 4 << 10;
 
 /// Buffers that a shard keeps for reuse: about as many as requests are under way at full load.
-pub const BUFFER_STOCK_MAX: usize = 512;
+pub const INPUT_STOCK_MAX: usize = 512;
 
-/// A larger buffer is freed instead: one large request must not hold its memory for ever.
-pub const BUFFER_KEPT_BYTES_MAX: usize = 2 * INPUT_BYTES_FIRST;
+/// A shard's buffer for replies is freed when one reply has made it larger than this.
+pub const OUTPUT_KEPT_BYTES_MAX: usize = 64 << 10;
 
 /// How long a connection that ends is read from, so that its last reply is not lost to a reset.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -43,5 +43,5 @@ pub const LINGER_BYTES_MAX: usize = 256 << 10;
 /// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
 pub const ONCE_QUEUE_MAX: usize = 4096;
 
-const _: () = assert!(BUFFER_STOCK_MAX * BUFFER_KEPT_BYTES_MAX <= 4 << 20, "a shard's stock stays under 4 MiB");
+const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

@@ -7,7 +7,9 @@ use crate::{
     connection,
     hardening::{Fingerprint, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
-    limits::{ACCEPT_PAUSE, COMPLAINT_INTERVAL, ONCE_QUEUE_MAX},
+    limits::{
+        ACCEPT_PAUSE, COMPLAINT_INTERVAL, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
+    },
     postgres::statements::{
         register::{NewUser, Register, Registered},
         register_once::{self, RegisterOnce},
@@ -17,7 +19,7 @@ use crate::{
 };
 use shards::{Acceptor, Deadlines, Listener, Shard, Stop};
 use std::{
-    cell::{RefCell, RefMut},
+    cell::{Cell, RefCell, RefMut},
     io,
     rc::Rc,
     sync::Arc,
@@ -25,8 +27,11 @@ use std::{
 };
 
 /// What is counted by number, by name.
-pub const NAMES: Names =
-    Names { routes: routes::NAMES, statements: crate::postgres::statements::NAMES, parse_errors: connection::PARSE_ERRORS };
+pub const NAMES: Names = Names {
+    routes: routes::NAMES,
+    statements: crate::postgres::statements::NAMES,
+    parse_errors: connection::PARSE_ERRORS,
+};
 
 const _: () = NAMES.assert_fit();
 
@@ -76,7 +81,8 @@ pub struct Server {
     deadlines: Deadlines,
     random: RefCell<Random>,
     date: RefCell<DateCache>,
-    buffers: RefCell<Vec<Vec<u8>>>,
+    inputs: RefCell<Vec<Vec<u8>>>,
+    output: Cell<Vec<u8>>,
     database: Group,
     registrations: Intake<NewUser, Registered>,
     registrations_once: Intake<register_once::Item, register_once::Outcome>,
@@ -160,7 +166,8 @@ impl Server {
             database: group.start(),
             random: RefCell::new(Random::new()?),
             date: RefCell::new(DateCache::new(unix_seconds())),
-            buffers: RefCell::default(),
+            inputs: RefCell::default(),
+            output: Cell::default(),
             deadlines: Deadlines::default(),
             config,
             secrets,
@@ -233,16 +240,31 @@ impl Server {
         *self.date.borrow_mut().get(unix_seconds())
     }
 
-    /// A buffer from the shard's stock, of whatever length it was given back with.
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffers.borrow_mut().pop().unwrap_or_default()
+    /// A buffer to read into, from the shard's stock.
+    pub(crate) fn take_input(&self) -> Vec<u8> {
+        self.inputs.borrow_mut().pop().unwrap_or_else(|| vec![0; INPUT_BYTES_FIRST])
     }
 
-    /// Gives a buffer back for other connections. Its content must be public by now.
-    pub(crate) fn give_buffer_back(&self, buffer: Vec<u8>) {
-        let mut stock = self.buffers.borrow_mut();
-        if stock.len() < crate::limits::BUFFER_STOCK_MAX && buffer.capacity() <= crate::limits::BUFFER_KEPT_BYTES_MAX {
+    /// Gives such a buffer back for other connections; what was secret in it has been wiped.
+    pub(crate) fn give_input_back(&self, buffer: Vec<u8>) {
+        let mut stock = self.inputs.borrow_mut();
+        // One that has grown is freed: one large request must not hold its memory for ever.
+        if stock.len() < INPUT_STOCK_MAX && buffer.len() == INPUT_BYTES_FIRST {
             stock.push(buffer);
+        }
+    }
+
+    /// An empty buffer to write a reply into. Nearly always the same one: replies are mostly sent at once.
+    pub(crate) fn take_output(&self) -> Vec<u8> {
+        let mut output = self.output.take();
+        output.clear();
+        output
+    }
+
+    /// Gives such a buffer back.
+    pub(crate) fn give_output_back(&self, buffer: Vec<u8>) {
+        if buffer.capacity() <= OUTPUT_KEPT_BYTES_MAX {
+            self.output.set(buffer);
         }
     }
 }

@@ -11,9 +11,9 @@ use crate::{
         source::{Fate, Source, StatementSource},
         window::{Decision, Window},
     },
-    limits::{RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT, COMPLAINT_INTERVAL},
+    limits::{COMPLAINT_INTERVAL, RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT},
     postgres::{
-        link::{ConnectError, ConnectOptions, Target, connect, Link, Sql},
+        link::{ConnectError, ConnectOptions, Link, Sql, Target, connect},
         statements::BatchedStatement,
     },
     telemetry::{RateLimited, Recorder},
