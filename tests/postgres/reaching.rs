@@ -122,7 +122,8 @@ fn closing_the_link_ends_the_servers_process() {
         let count = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
         eventually("the process ends", || cluster.sql("postgres", &count) == "0").await;
     });
-    assert!(!cluster.log().contains("unexpected EOF"), "links say good-bye");
+    let abandoned = format!("SELECT sessions_abandoned FROM pg_stat_database WHERE datname = '{database}'");
+    assert_eq!(cluster.sql("postgres", &abandoned), "0", "links say good-bye");
 }
 
 /// PostgreSQL's ErrorResponse.

@@ -4,6 +4,9 @@
 //!
 //! Invariant: [`LinkError::NotSent`] and [`LinkError::Refused`] mean no effect; whatever else went wrong after the
 //! first byte was handed over is [`LinkError::Unknown`].
+//!
+//! tokio-postgres tells the `log` crate, at debug level, the parameters of each statement: password records among
+//! them. Nothing may ever carry its records into our logs.
 
 mod driver;
 mod error;

@@ -1,5 +1,8 @@
 //! TLS to PostgreSQL with the meaning libpq gives each sslmode (its documentation, 34.19), on rustls.
 //! Never used on Unix sockets. Reads files: call it off the shard.
+//!
+//! Stricter than libpq in one thing: an `sslrootcert` that is named and missing is an error in every mode, where libpq
+//! overlooks it unless the mode verifies.
 
 mod fault;
 mod verifier;
