@@ -31,6 +31,8 @@ fn one_statement_that_cannot_be_prepared_is_told_and_spares_the_rest() {
         let link = link(&cluster.url("postgres")).await;
         let error = link.prepare_all(&[&ADD, &BROKEN, &WHO], soon()).await.unwrap_err();
         assert!(matches!(&error, LinkError::Refused(refusal) if refusal.class() == Class::Schema), "{error}");
+        let told = ConnectError::from(error);
+        assert!(told.to_string().contains("jeday migrate up") && !told.may_pass(), "{told}");
         assert_eq!(add(&link, 1).await, 2);
     });
 }

@@ -3,6 +3,8 @@
 
 use super::{
     super::{
+        link::LinkError,
+        sqlstate::Class,
         tls::TlsFault,
         transport::{Address, DialError},
     },
@@ -167,9 +169,21 @@ pub enum ConnectError {
         /// The server's words.
         message: String,
     },
+    /// Our statements could not be prepared on the new connection.
+    #[error("the database does not take Jeday's statements: {0}{remedy}", remedy = remedy(.0))]
+    Prepare(#[from] LinkError),
     /// None of several would do.
     #[error("none of the database's hosts will do: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     All(Vec<ConnectError>),
+}
+
+fn remedy(error: &LinkError) -> &'static str {
+    match error {
+        LinkError::Refused(refusal) if refusal.class() == Class::Schema => {
+            "; run: jeday migrate up, as a role that may create tables, and grant Jeday's role access to them"
+        }
+        _ => "",
+    }
 }
 
 impl ConnectError {
@@ -194,6 +208,8 @@ impl ConnectError {
             | ConnectError::NotDurable { .. }
             | ConnectError::StartupParameter { .. }
             | ConnectError::Server { .. } => false,
+            ConnectError::Prepare(LinkError::Refused(refusal)) => refusal.class() != Class::Schema,
+            ConnectError::Prepare(_) => true,
             ConnectError::All(errors) => errors.iter().all(ConnectError::may_pass),
         }
     }
