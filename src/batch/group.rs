@@ -13,8 +13,10 @@ use crate::{
     },
     limits::{COMPLAINT_INTERVAL, RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT},
     postgres::{
-        link::{ConnectError, ConnectOptions, Link, Sql, Target, connect},
+        connect::{ConnectError, ConnectOptions, connect},
+        link::{Link, Sql},
         statements::BatchedStatement,
+        target::Target,
     },
     telemetry::{RateLimited, Recorder},
 };
@@ -174,7 +176,7 @@ impl Inner {
 
     async fn open(&self) -> Result<Link, ConnectError> {
         let link = connect(&self.config.target, &self.config.connect).await?;
-        link.prepare_all(&self.prepared).await?;
+        link.prepare_all(&self.prepared, Instant::now() + self.config.connect.connect_timeout).await?;
         Ok(link)
     }
 

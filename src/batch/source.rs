@@ -7,7 +7,7 @@ use crate::{
     },
     limits::BATCH_ATTEMPTS_MAX,
     postgres::{
-        link::{Link, LinkError, Sql},
+        link::{Link, LinkError, Lost, Sql},
         sqlstate::Class,
         statements::{BatchedStatement, Sent},
     },
@@ -107,9 +107,9 @@ impl<S: BatchedStatement> StatementSource<S> {
         while let Some((batch, attempts)) = open.pop() {
             match self.execute(link, &batch).await {
                 Ok(outcomes) => self.answer_all(&batch, outcomes),
-                Err(LinkError::NotSent) => return self.put_back(batch, open, false),
-                Err(LinkError::Unknown) => {
-                    self.metrics.database.deadline_misses.add(u64::from(!link.is_closed()));
+                Err(LinkError::NotSent(_)) => return self.put_back(batch, open, false),
+                Err(LinkError::Unknown(why)) => {
+                    self.metrics.database.deadline_misses.add(u64::from(matches!(why, Lost::Deadline)));
                     return self.put_back(batch, open, true);
                 }
                 Err(LinkError::Refused(refusal)) => match refusal.class() {

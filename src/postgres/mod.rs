@@ -1,5 +1,9 @@
 //! Everything that speaks to PostgreSQL.
 
+pub mod connect;
 pub mod link;
 pub mod sqlstate;
 pub mod statements;
+pub mod target;
+mod tls;
+mod transport;
