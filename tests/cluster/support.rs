@@ -121,7 +121,16 @@ impl Owner {
         if let Some(user) = user {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
-        let mut child = command.spawn().unwrap();
+        // While another test's thread is between fork and exec, it holds the copy open for writing.
+        let mut child = None;
+        wait_until("the copy can be run", || match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => false,
+            spawned => {
+                child = Some(spawned.unwrap());
+                true
+            }
+        });
+        let mut child = child.unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let postmaster = lines
             .find_map(|line| line.unwrap().split_once("postmaster ")?.1.parse().ok())

@@ -1,8 +1,11 @@
 //! Watches over the running PostgreSQL from a thread of its own and starts it again when it has died, with growing
 //! pauses. PostgreSQL replaces its own processes that die; this is for the one that all others hang on.
 
-use super::process::{Process, Stopped};
-use super::{error::ClusterError, postmaster::Postmaster, process};
+use super::{
+    error::ClusterError,
+    postmaster::Postmaster,
+    process::{self, Process, Stopped},
+};
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -111,12 +114,8 @@ impl Watched {
 
     /// How it died; `None` once it is to stop.
     fn wait_for_death(&self) -> Option<String> {
-        let descriptor = self.lock().process.as_ref()?.descriptor();
-        let descriptor = match descriptor {
-            Ok(descriptor) => Some(descriptor),
-            // Out of descriptors: look from time to time instead.
-            Err(_) => None,
-        };
+        // None when out of descriptors: then it is looked at from time to time instead.
+        let descriptor = self.lock().process.as_ref()?.descriptor().ok();
         loop {
             let ended = match &descriptor {
                 Some(descriptor) => process::ends_within(descriptor, LOG_INTERVAL),
