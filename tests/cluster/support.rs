@@ -19,33 +19,33 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Generous: the machine may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// As strict as a state directory can be when Jeday finds it.
-pub fn state() -> TempDir {
+pub(crate) fn state() -> TempDir {
     let state = tempfile::tempdir().unwrap();
     fs::set_permissions(state.path(), fs::Permissions::from_mode(0o700)).unwrap();
     state
 }
 
-pub fn config(state: &Path) -> ClusterConfig {
+pub(crate) fn config(state: &Path) -> ClusterConfig {
     ClusterConfig::new(state, 20)
 }
 
-pub fn start(state: &Path) -> Cluster {
+pub(crate) fn start(state: &Path) -> Cluster {
     Cluster::start(&config(state), |_| {}).unwrap()
 }
 
 /// Where and as whom to connect.
 #[derive(Debug, Clone)]
-pub struct Door {
-    pub socket: PathBuf,
-    pub user: String,
-    pub database: String,
+pub(crate) struct Door {
+    pub(crate) socket: PathBuf,
+    pub(crate) user: String,
+    pub(crate) database: String,
 }
 
 impl Door {
-    pub fn of(cluster: &Cluster) -> Door {
+    pub(crate) fn of(cluster: &Cluster) -> Door {
         Door {
             socket: cluster.socket_directory().join(format!(".s.PGSQL.{}", cluster.port())),
             user: cluster.user().to_owned(),
@@ -54,7 +54,7 @@ impl Door {
     }
 
     /// Runs `work` with a session.
-    pub fn session<T>(&self, work: impl AsyncFnOnce(&Client) -> T) -> T {
+    pub(crate) fn session<T>(&self, work: impl AsyncFnOnce(&Client) -> T) -> T {
         shards::block_on(async {
             let stream = Stream::connect_unix(&self.socket).await.unwrap();
             let mut config = Config::new();
@@ -70,7 +70,7 @@ impl Door {
     }
 
     /// One value of one row, as text.
-    pub fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         self.session(async |client| {
             let rows = client.simple_query(sql).await.unwrap();
             rows.iter()
@@ -83,7 +83,7 @@ impl Door {
     }
 }
 
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < until, "{what}: not within {PATIENCE:?}");
@@ -91,17 +91,17 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-pub fn alive(pid: u32) -> bool {
+pub(crate) fn alive(pid: u32) -> bool {
     // A zombie has ended; whoever inherited it may never take leave of it.
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z')))
 }
 
 /// Another process that owns a cluster.
-pub struct Owner {
+pub(crate) struct Owner {
     child: Child,
     /// The postmaster's process id.
-    pub postmaster: u32,
+    pub(crate) postmaster: u32,
     _program: TempDir,
 }
 
@@ -109,7 +109,7 @@ const STATE_VARIABLE: &str = "JEDAY_TEST_OWNER_OF";
 
 impl Owner {
     /// Starts one, as `user` or as whoever runs the tests.
-    pub fn start(state: &Path, user: Option<&User>) -> Owner {
+    pub(crate) fn start(state: &Path, user: Option<&User>) -> Owner {
         // The folder of the tests' programs may be closed to that user.
         let program = tempfile::tempdir().unwrap();
         fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -140,18 +140,18 @@ impl Owner {
         Owner { child, postmaster, _program: program }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// `kill -9`
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Lets it stop its cluster and end.
-    pub fn dismiss(mut self) {
+    pub(crate) fn dismiss(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }
@@ -177,7 +177,7 @@ fn owner() {
 }
 
 /// A user other than root to run tests as; `None`, with a message, where tests do not run as root.
-pub fn somebody(name: &str) -> Option<User> {
+pub(crate) fn somebody(name: &str) -> Option<User> {
     if !Uid::effective().is_root() {
         eprintln!("skipped: only root can run PostgreSQL as others");
         return None;
@@ -190,7 +190,7 @@ pub fn somebody(name: &str) -> Option<User> {
 }
 
 /// A state directory that belongs to `user`.
-pub fn state_of(user: &User) -> TempDir {
+pub(crate) fn state_of(user: &User) -> TempDir {
     let state = state();
     chown(state.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     state
