@@ -37,7 +37,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let now = Timestamp::now();
     let keys = keys::generate(now).map_err(|error| CliError::failed(&error))?;
     if args.stdout {
-        print(&keys.to_text())?;
+        print(&keys::render(&keys, now))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (config, _) = context.settings(&args.settings.values, Suggestions::none())?;
