@@ -88,7 +88,8 @@ pub struct Server {
     registrations_once: Intake<register_once::Item, register_once::Outcome>,
 }
 
-/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each.
+/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each; `on_ready` is called
+/// once the database can be reached.
 ///
 /// # Errors
 /// [`StartError`] before the first request.
@@ -98,12 +99,19 @@ pub async fn run(
     secrets: Arc<Secrets>,
     registry: Arc<Registry>,
     listeners: Vec<(Listener, &'static Table)>,
+    on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let server = Rc::new(Server::new(shard.stop, &shard.index, config, secrets, registry)?);
+    let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
     let mut accepting = Vec::new();
     for (listener, table) in listeners {
         accepting.push(shards::spawn(accept(server.clone(), listener.start()?, table)));
     }
+    let database = server.database.clone();
+    shards::spawn(async move {
+        database.ready().await;
+        on_ready();
+    })
+    .detach();
     for task in accepting {
         task.await;
     }
@@ -152,13 +160,12 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
 
 impl Server {
     fn new(
-        stop: Stop,
-        shard: &usize,
+        shard: &Shard,
         config: Arc<Config>,
         secrets: Arc<Secrets>,
         registry: Arc<Registry>,
     ) -> Result<Server, StartError> {
-        let metrics = registry.claim(*shard);
+        let metrics = registry.claim(shard.index);
         let mut group = GroupBuilder::new(config.database.clone(), metrics.clone());
         let registrations = group.statement::<Register>(config.registration, config.registration_queue_max);
         let registrations_once = group.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX);
@@ -173,7 +180,7 @@ impl Server {
             secrets,
             registry,
             metrics,
-            stop,
+            stop: shard.stop.clone(),
             registrations,
             registrations_once,
         })

@@ -78,6 +78,11 @@ impl Link {
         &self.server
     }
 
+    /// The client itself, for what is no batch: migrations and checks, which bring their own deadlines.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Whether statements are prepared under a name, once per connection.
     pub fn is_named(&self) -> bool {
         self.named
