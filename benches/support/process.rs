@@ -45,6 +45,14 @@ impl Process {
         self.child.id()
     }
 
+    pub(crate) fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    pub(crate) fn is_running(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Fails with the end of the log if the process has ended by itself.
     pub(crate) fn check(&mut self) -> Outcome<()> {
         match self.child.try_wait()? {

@@ -12,12 +12,56 @@ use jeday::{
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) const FIRST_NAMES: &[&str] = &[
-    "Mary", "Wei", "Mohammed", "Sofia", "Ivan", "Aisha", "Jose", "Yuki", "Anna", "Raj", "Fatima", "Lars", "Chidi",
-    "Elena", "Tom", "Priya", "Juan", "Hana", "Peter", "Olga", "Ali", "Maria", "Kofi", "Christopher", "Ines",
+    "Mary",
+    "Wei",
+    "Mohammed",
+    "Sofia",
+    "Ivan",
+    "Aisha",
+    "Jose",
+    "Yuki",
+    "Anna",
+    "Raj",
+    "Fatima",
+    "Lars",
+    "Chidi",
+    "Elena",
+    "Tom",
+    "Priya",
+    "Juan",
+    "Hana",
+    "Peter",
+    "Olga",
+    "Ali",
+    "Maria",
+    "Kofi",
+    "Christopher",
+    "Ines",
 ];
 pub(crate) const LAST_NAMES: &[&str] = &[
-    "Smith", "Wang", "Garcia", "Kim", "Ivanova", "Singh", "Silva", "Tanaka", "Mueller", "Nguyen", "Okafor", "Rossi",
-    "Lee", "Andersson", "Khan", "Novak", "Jones", "Papadopoulos", "Cohen", "Dubois", "Ali", "Kowalski", "Costa",
+    "Smith",
+    "Wang",
+    "Garcia",
+    "Kim",
+    "Ivanova",
+    "Singh",
+    "Silva",
+    "Tanaka",
+    "Mueller",
+    "Nguyen",
+    "Okafor",
+    "Rossi",
+    "Lee",
+    "Andersson",
+    "Khan",
+    "Novak",
+    "Jones",
+    "Papadopoulos",
+    "Cohen",
+    "Dubois",
+    "Ali",
+    "Kowalski",
+    "Costa",
 ];
 pub(crate) const DOMAINS: &[&str] = &["example.com", "mail.example.org", "example.net", "post.example"];
 
@@ -86,7 +130,7 @@ impl Users {
 
 /// A batch as statements take it.
 pub(crate) fn sent(batch: &[NewUser]) -> Vec<Sent<'_, NewUser>> {
-    batch.iter().map(|item| Sent { item, uncertain: false }).collect()
+    batch.iter().enumerate().map(|(place, item)| Sent { place, item, uncertain: false }).collect()
 }
 
 /// Six digits.
