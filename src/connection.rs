@@ -1,1 +1,325 @@
-//! One socket: read, parse, route, reply, time out.
+//! One socket: read, parse, route, reply, time out. Knows no endpoint; a request that cannot be read to its end is
+//! answered and its connection closed, because nobody can tell where the next one would begin.
+
+mod input;
+
+use crate::{
+    handlers::{self, Rejection, Reply, Request},
+    http::{
+        body::{self, BodyDecoder, BodyLimits},
+        framing::BodyFraming,
+        head::{self, Head, HeadLimits, HeadProgress},
+        response::{CONTINUE, ReplyContext},
+        status::Status,
+    },
+    limits::{LINGER, LINGER_BYTES_MAX},
+    routes::{self, Endpoint, Table, UNROUTED},
+    server::Server,
+    telemetry::CloseReason,
+};
+use input::Input;
+use shards::{Stream, Watch};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use zeroize::Zeroizing;
+
+/// How long things may take and how large they may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Bounds of a head.
+    pub head: HeadLimits,
+    /// Bounds of a body.
+    pub body: BodyLimits,
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// For a reply to be taken by the client.
+    pub write_timeout: Duration,
+}
+
+/// Kinds of requests that cannot be read, for the metrics.
+pub const PARSE_ERRORS: &[&str] = &["head", "body"];
+
+/// Serves the connection to its end.
+pub async fn serve(server: Rc<Server>, stream: Stream, table: &'static Table) {
+    let watch = server.deadlines().watch();
+    let mut connection = Connection { server: &server, stream, watch, input: Input::default(), table };
+    let reason = connection.run().await;
+    server.metrics().connections.closed(reason);
+}
+
+/// Tells a client that the shard has as many connections as it may.
+pub async fn turn_away(server: Rc<Server>, stream: Stream) {
+    let mut out = Vec::new();
+    Reply::from(Rejection::TooManyConnections).write(&ReplyContext::closing(&server.date()), &mut out);
+    // The send buffer of a new connection has room for it; a client that is gone already needs no answer.
+    let _ = shards::timeout(server.connection_config().write_timeout, stream.write_all(&out)).await;
+    let _ = stream.shutdown_write();
+}
+
+struct Connection<'s> {
+    server: &'s Rc<Server>,
+    stream: Stream,
+    watch: Watch,
+    input: Input,
+    table: &'static Table,
+}
+
+/// Whether the connection serves another request.
+enum Next {
+    Request,
+    Close(CloseReason),
+}
+
+/// A reply on its way out.
+struct Outgoing {
+    status: Status,
+    bytes: Vec<u8>,
+    keep_alive: bool,
+    /// Place among the metrics.
+    route: usize,
+}
+
+/// Head of a request whose body is not here yet.
+struct Pending {
+    endpoint: Endpoint,
+    head_bytes: usize,
+    framing: BodyFraming,
+    expects_continue: bool,
+}
+
+impl Connection<'_> {
+    async fn run(&mut self) -> CloseReason {
+        loop {
+            match self.serve_one().await {
+                Ok(Next::Request) => {}
+                Ok(Next::Close(reason)) | Err(reason) => return reason,
+            }
+        }
+    }
+
+    /// One request and its reply. Fails with the reason when the connection ends without a reply.
+    async fn serve_one(&mut self) -> Result<Next, CloseReason> {
+        self.await_first_byte().await?;
+        let started = Instant::now();
+        self.watch.set(self.config().header_timeout);
+        let mut progress = HeadProgress::default();
+        let pending = loop {
+            match head::resume(self.input.filled(), &self.config().head, &mut progress) {
+                Ok(Some((head, head_bytes))) => {
+                    let endpoint = routes::find(self.table, head.method, head.target.path);
+                    let rest = &self.input.filled()[head_bytes..];
+                    // Nearly always all of it has come in one piece and is used where it lies.
+                    match (body::whole(head.framing, rest, &self.config().body), endpoint) {
+                        (Ok(Some(body)), endpoint) => {
+                            let consumed = head_bytes + body.len();
+                            let outgoing = self.respond(endpoint, &head, body).await;
+                            return self.finish(outgoing, consumed, started).await;
+                        }
+                        (Err(error), _) => return self.reject(Rejection::Body(error), started).await,
+                        (Ok(None), Err(rejection)) => return self.reject(rejection, started).await,
+                        (Ok(None), Ok(endpoint)) => {
+                            let Head { framing, expect_continue: expects_continue, .. } = head;
+                            break Pending { endpoint, head_bytes, framing, expects_continue };
+                        }
+                    }
+                }
+                Ok(None) => match self.fill().await {
+                    Err(CloseReason::HeaderTimeout) => return self.reject(Rejection::HeaderTimeout, started).await,
+                    other => other?,
+                },
+                Err(error) => return self.reject(Rejection::Head(error), started).await,
+            }
+        };
+        self.serve_with_body(pending, started).await
+    }
+
+    /// Reads the body that is still to come, then answers.
+    async fn serve_with_body(&mut self, pending: Pending, started: Instant) -> Result<Next, CloseReason> {
+        let Pending { endpoint, head_bytes, framing, expects_continue } = pending;
+        self.watch.set(self.config().body_timeout);
+        if expects_continue && self.input.filled().len() == head_bytes {
+            self.send(CONTINUE).await?;
+            self.watch.set(self.config().body_timeout);
+        }
+        let decoded = match self.read_body(framing, head_bytes).await {
+            Ok(decoded) => decoded,
+            Err(Unread::Closed(CloseReason::HeaderTimeout)) => {
+                return self.reject(Rejection::BodyTimeout, started).await;
+            }
+            Err(Unread::Closed(reason)) => return Err(reason),
+            Err(Unread::Rejected(rejection)) => return self.reject(rejection, started).await,
+        };
+        let filled = self.input.filled();
+        let head = head::parse(filled, &self.config().head).ok().flatten().map(|(head, _)| head);
+        let head = head.expect("a head that was complete stays so");
+        let body = decoded.content.as_ref().map_or(&filled[head_bytes..decoded.end], |content| content.as_slice());
+        let outgoing = self.respond(Ok(endpoint), &head, body).await;
+        let consumed = decoded.end;
+        drop(decoded);
+        self.finish(outgoing, consumed, started).await
+    }
+
+    async fn read_body(&mut self, framing: BodyFraming, head_bytes: usize) -> Result<Decoded, Unread> {
+        if let BodyFraming::Length(length) = framing {
+            let end = head_bytes + usize::try_from(length).expect("checked against the bound of a body");
+            while self.input.filled().len() < end {
+                self.fill().await.map_err(Unread::Closed)?;
+            }
+            return Ok(Decoded { content: None, end });
+        }
+        let rejected = |error| Unread::Rejected(Rejection::Body(error));
+        let mut decoder = BodyDecoder::new(framing, &self.config().body).map_err(rejected)?;
+        let mut content = Zeroizing::new(Vec::new());
+        loop {
+            let input = &self.input.filled()[head_bytes..];
+            let progress = decoder.decode(input, &mut content).map_err(rejected)?;
+            if progress.done {
+                return Ok(Decoded { content: Some(content), end: head_bytes + progress.consumed });
+            }
+            self.input.truncate(head_bytes);
+            self.fill().await.map_err(Unread::Closed)?;
+        }
+    }
+
+    async fn respond(&self, endpoint: Result<Endpoint, Rejection>, head: &Head<'_>, body: &[u8]) -> Outgoing {
+        let (route, reply) = match endpoint {
+            Ok(endpoint) => (endpoint as usize, handlers::handle(self.server, endpoint, Request { head, body }).await),
+            Err(rejection) => (UNROUTED, rejection.into()),
+        };
+        let keep_alive = head.keep_alive && !self.server.stop().requested();
+        let mut bytes = self.server.take_output();
+        let date = self.server.date();
+        reply.write(&ReplyContext { keep_alive, ..ReplyContext::of(head, &date) }, &mut bytes);
+        Outgoing { status: reply.status, bytes, keep_alive, route }
+    }
+
+    async fn finish(&mut self, outgoing: Outgoing, consumed: usize, started: Instant) -> Result<Next, CloseReason> {
+        // It may have held a password.
+        self.input.consume_and_wipe(consumed);
+        self.send(&outgoing.bytes).await?;
+        self.server.give_output_back(outgoing.bytes);
+        self.count(outgoing.route, outgoing.status, started);
+        if outgoing.keep_alive {
+            return Ok(Next::Request);
+        }
+        if !self.input.is_empty() {
+            self.linger().await;
+        }
+        let draining = self.server.stop().requested();
+        Ok(Next::Close(if draining { CloseReason::Drain } else { CloseReason::Finished }))
+    }
+
+    /// Answers what could not be read to its end, and ends the connection.
+    async fn reject(&mut self, rejection: Rejection, started: Instant) -> Result<Next, CloseReason> {
+        let reason = match rejection {
+            Rejection::HeaderTimeout => CloseReason::HeaderTimeout,
+            Rejection::BodyTimeout => CloseReason::BodyTimeout,
+            Rejection::Head(_) | Rejection::Body(_) => CloseReason::Error,
+            _ => CloseReason::Finished,
+        };
+        if reason == CloseReason::Error {
+            let kind = usize::from(matches!(rejection, Rejection::Body(_)));
+            self.server.metrics().parse_errors.record(kind);
+        }
+        let mut bytes = Vec::new();
+        let reply = Reply::from(rejection);
+        reply.write(&ReplyContext::closing(&self.server.date()), &mut bytes);
+        self.send(&bytes).await?;
+        self.count(UNROUTED, reply.status, started);
+        self.linger().await;
+        Ok(Next::Close(reason))
+    }
+
+    fn count(&self, route: usize, status: Status, started: Instant) {
+        let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.server.metrics().requests.observe(route, status.code(), elapsed_us);
+    }
+
+    /// Waits for the next request without holding memory for it.
+    async fn await_first_byte(&mut self) -> Result<(), CloseReason> {
+        if !self.input.is_empty() {
+            return Ok(());
+        }
+        if self.server.stop().requested() {
+            return Err(CloseReason::Drain);
+        }
+        self.input.release(self.server);
+        self.watch.set_idle(self.config().idle_timeout);
+        if self.watch.wait(self.stream.readable()).await.is_err() {
+            let draining = self.server.stop().requested();
+            return Err(if draining { CloseReason::Drain } else { CloseReason::Idle });
+        }
+        self.fill().await.map_err(|reason| match reason {
+            CloseReason::HeaderTimeout => CloseReason::Idle,
+            reason => reason,
+        })
+    }
+
+    /// Reads what is there, under the deadline that is set.
+    async fn fill(&mut self) -> Result<(), CloseReason> {
+        let room = self.input.room(self.server);
+        match self.watch.wait(self.stream.read(room)).await {
+            Err(shards::Expired) => Err(CloseReason::HeaderTimeout),
+            Ok(Err(_)) => Err(CloseReason::Error),
+            Ok(Ok(0)) => Err(CloseReason::Peer),
+            Ok(Ok(count)) => {
+                self.input.received(count);
+                self.server.metrics().connections.received_bytes.add(count as u64);
+                Ok(())
+            }
+        }
+    }
+
+    async fn send(&self, bytes: &[u8]) -> Result<(), CloseReason> {
+        self.watch.set(self.config().write_timeout);
+        match self.watch.wait(self.stream.write_all(bytes)).await {
+            Err(shards::Expired) => Err(CloseReason::WriteTimeout),
+            Ok(Err(_)) => Err(CloseReason::Error),
+            Ok(Ok(())) => {
+                self.server.metrics().connections.sent_bytes.add(bytes.len() as u64);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the client read the reply before the socket goes: closing with unread input would reset the connection
+    /// and take the reply with it (RFC 9112 section 9.6).
+    async fn linger(&mut self) {
+        self.watch.set(LINGER);
+        if self.stream.shutdown_write().is_err() {
+            return;
+        }
+        let mut discarded = 0;
+        while discarded < LINGER_BYTES_MAX {
+            self.input.truncate(0);
+            let before = Instant::now();
+            if self.fill().await.is_err() || before.elapsed() > LINGER {
+                return;
+            }
+            discarded += self.input.filled().len();
+        }
+    }
+
+    fn config(&self) -> &Config {
+        self.server.connection_config()
+    }
+}
+
+/// Where a body is and where it ends in the input.
+struct Decoded {
+    /// None: it lies in the input, behind the head.
+    content: Option<Zeroizing<Vec<u8>>>,
+    end: usize,
+}
+
+/// Why a body could not be read.
+enum Unread {
+    Closed(CloseReason),
+    Rejected(Rejection),
+}

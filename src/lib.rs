@@ -12,6 +12,7 @@ pub mod connection;
 pub mod handlers;
 pub mod hardening;
 pub mod http;
+pub mod keys;
 pub mod limits;
 pub mod postgres;
 pub mod routes;

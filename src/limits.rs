@@ -1,1 +1,47 @@
 //! Every bound of the server, with its reason; relations between them are asserted at compile time.
+
+use std::time::Duration;
+
+/// Attempts at one batch that the database undid by itself (deadlock, serialisation failure). A second failure in a
+/// row is rare, a fourth means that something else is wrong.
+pub const BATCH_ATTEMPTS_MAX: u32 = 4;
+
+/// Share of the time within which an item is answered that one statement may take, in percent. The rest is for
+/// connecting again and looking up what became of it.
+pub const STATEMENT_DEADLINE_PERCENT: u32 = 60;
+
+/// First pause after a connection to the database failed: less than a client notices.
+pub const RECONNECT_PAUSE_FIRST: Duration = Duration::from_millis(20);
+
+/// Longest pause between attempts: service is to be back within 2 s of the database.
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A fault that goes on is logged once in this time, with a count of what was left out.
+pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What `Retry-After` says in a 503, in seconds: a queue or a database that is back is so within this time.
+pub const RETRY_AFTER_S: u64 = 1;
+
+/// Pause after an accept that failed for want of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// First size of a connection's input: an ordinary request fits, a browser's too.
+pub const INPUT_BYTES_FIRST: usize = 4 << 10;
+
+/// Buffers that a shard keeps for reuse: about as many as requests are under way at full load.
+pub const INPUT_STOCK_MAX: usize = 512;
+
+/// A shard's buffer for replies is freed when one reply has made it larger than this.
+pub const OUTPUT_KEPT_BYTES_MAX: usize = 64 << 10;
+
+/// How long a connection that ends is read from, so that its last reply is not lost to a reset.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// How much such a connection may still send.
+pub const LINGER_BYTES_MAX: usize = 256 << 10;
+
+/// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
+pub const ONCE_QUEUE_MAX: usize = 4096;
+
+const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
+const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

@@ -1,7 +1,10 @@
 //! Starts one pinned executor per shard and watches over them: the first that fails brings the whole fleet down,
 //! with every failure reported. Never restarts a shard: state that paniced is not state to go on with.
 
-use crate::stop::{Stop, StopFlag};
+use crate::{
+    readiness,
+    stop::{Stop, StopFlag},
+};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement};
 use std::{
     any::Any,
@@ -144,6 +147,7 @@ where
                 drop(ready_in);
                 let ran = catch_unwind(AssertUnwindSafe(|| {
                     executor.run(async {
+                        let _installed = readiness::install().map_err(|error| error.to_string())?;
                         let shard = Shard { index: spec.index, cpu: spec.cpu, stop: Stop::follow(flag) };
                         main(shard).await.map_err(|error| error.to_string())
                     })

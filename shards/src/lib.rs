@@ -6,10 +6,14 @@
 mod deadline;
 mod launch;
 mod listener;
+pub mod offload;
+pub mod preflight;
+mod readiness;
 mod stop;
 mod stream;
 mod task;
 mod tokio_io;
+pub mod topology;
 
 pub use deadline::{Deadlines, Expired, Watch};
 pub use launch::{Controller, Failure, Fleet, FleetError, LaunchError, Shard, ShardSpec, launch};

@@ -1,15 +1,10 @@
-#![allow(unsafe_code)]
 //! A listening TCP socket of one shard. Several shards bind the same address and the kernel shares connections out
-//! between them (SO_REUSEPORT). Made here rather than by glommio, whose backlog is fixed.
+//! between them (SO_REUSEPORT). Made with socket2 rather than by glommio, whose backlog is fixed.
 
-use crate::Stream;
-use glommio::net::TcpListener;
+use crate::{Stream, readiness::Watched};
+use rustix::net::{SocketFlags, accept_with};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use std::{
-    io,
-    net::SocketAddr,
-    os::fd::{FromRawFd, IntoRawFd},
-};
+use std::{future::poll_fn, io, net::SocketAddr};
 
 /// How to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +49,16 @@ impl Listener {
     }
 
     /// Hands the socket to the current executor.
-    pub fn start(self) -> Acceptor {
-        // SAFETY: the descriptor is a listening socket, and `into_raw_fd` gives up the only owner of it.
-        Acceptor(unsafe { TcpListener::from_raw_fd(self.0.into_raw_fd()) })
+    ///
+    /// # Errors
+    /// The operating system's, as too many open files.
+    pub fn start(self) -> io::Result<Acceptor> {
+        Watched::new(self.0).map(Acceptor)
     }
 }
 
 /// A listener on an executor.
-pub struct Acceptor(TcpListener);
+pub struct Acceptor(Watched<Socket>);
 
 impl Acceptor {
     /// The next connection.
@@ -69,6 +66,22 @@ impl Acceptor {
     /// # Errors
     /// The operating system's, as too many open files; the acceptor stays usable.
     pub async fn accept(&self) -> io::Result<Stream> {
-        self.0.accept().await.map(Stream::from).map_err(io::Error::from)
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let mut accepted = None;
+        poll_fn(|cx| {
+            // One connection of many that may wait: the listener counts as readable until it says that it is not.
+            self.0.poll_read(cx, 1, |listener| {
+                accepted = Some(accept_with(listener, flags)?);
+                Ok(1)
+            })
+        })
+        .await?;
+        Stream::accepted(accepted.expect("a completed accept has left its descriptor").into())
+    }
+
+    /// A connection that waits already, if any: what draining takes before it closes the listener.
+    pub fn accept_waiting(&self) -> Option<Stream> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        accept_with(self.0.get(), flags).ok().and_then(|socket| Stream::accepted(socket.into()).ok())
     }
 }

@@ -1,59 +1,69 @@
-#![allow(unsafe_code)]
-//! A connected socket, TCP or Unix, on its shard's ring. Reads wait for readiness on the ring and then take what is
-//! there; writes try at once, because the send buffer nearly always has room, and wait only when it has none.
+//! A connected socket, TCP or Unix. Reads and writes are tried at once when the socket may be ready and otherwise
+//! wait for its shard's readiness; nothing is buffered here.
 
-use futures_lite::{AsyncRead, AsyncWrite, ready};
-use glommio::net::{TcpStream, UnixStream};
-use socket2::{SockRef, TcpKeepalive};
+use crate::readiness::Watched;
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
     future::poll_fn,
-    io,
+    io::{self, Read, Write},
     net::{Shutdown, SocketAddr},
-    os::fd::{AsRawFd, BorrowedFd},
     path::Path,
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 /// A connected stream socket.
-pub struct Stream(Socket);
-
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl From<TcpStream> for Stream {
-    fn from(stream: TcpStream) -> Stream {
-        Stream(Socket::Tcp(stream))
-    }
-}
+pub struct Stream(Watched<Socket>);
 
 impl Stream {
+    pub(crate) fn accepted(socket: Socket) -> io::Result<Stream> {
+        Watched::new(socket).map(Stream)
+    }
+
     /// Connects by TCP, with Nagle's delay off.
     ///
     /// # Errors
     /// The operating system's.
     pub async fn connect_tcp(address: SocketAddr) -> io::Result<Stream> {
-        let stream = TcpStream::connect(address).await.map_err(io::Error::from)?;
-        stream.set_nodelay(true).map_err(io::Error::from)?;
-        Ok(Stream::from(stream))
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+        socket.set_tcp_nodelay(true)?;
+        Stream::connect(socket, &SockAddr::from(address)).await
     }
 
     /// Connects to a Unix socket.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The operating system's; `InvalidInput` for a path longer than such addresses hold (107 bytes).
     pub async fn connect_unix(path: &Path) -> io::Result<Stream> {
-        UnixStream::connect(path).await.map(|stream| Stream(Socket::Unix(stream))).map_err(io::Error::from)
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        Stream::connect(socket, &SockAddr::unix(path)?).await
+    }
+
+    async fn connect(socket: Socket, address: &SockAddr) -> io::Result<Stream> {
+        let watched = Watched::new(socket)?;
+        match watched.get().connect(address) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                watched.written().await;
+                if let Some(error) = watched.get().take_error()? {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Stream(watched))
+    }
+
+    /// Waits until a read may find something, be it the end; holds no buffer meanwhile.
+    pub async fn readable(&self) {
+        poll_fn(|cx| self.0.poll_readable(cx)).await;
     }
 
     /// Reads what is there, waiting for at least a byte; 0 means that the peer has finished sending.
     ///
     /// # Errors
     /// The operating system's.
-    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read(cx, buffer)).await
     }
 
@@ -61,7 +71,7 @@ impl Stream {
     ///
     /// # Errors
     /// The operating system's; part may have been written.
-    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
             if written == 0 {
@@ -72,75 +82,41 @@ impl Stream {
         Ok(())
     }
 
-    /// Ends sending on a TCP connection, without waiting: the peer reads what was sent, then the end.
+    /// Ends sending, without waiting: the peer reads what was sent, then the end.
     ///
     /// # Errors
     /// The operating system's.
     pub fn shutdown_write(&self) -> io::Result<()> {
-        self.tcp().map_or(Ok(()), |socket| SockRef::from(&socket).shutdown(Shutdown::Write))
+        self.0.get().shutdown(Shutdown::Write)
     }
 
-    /// Turns on TCP keep-alive probes; does nothing on a Unix socket.
+    /// Turns on TCP keep-alive probes.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The operating system's, as on a Unix socket.
     pub fn set_keepalive(&self, idle: Duration, interval: Duration, retries: u32) -> io::Result<()> {
         let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(retries);
-        self.tcp().map_or(Ok(()), |socket| SockRef::from(&socket).set_tcp_keepalive(&keepalive))
+        self.0.get().set_tcp_keepalive(&keepalive)
     }
 
-    /// Limits how long sent data may stay unacknowledged (TCP_USER_TIMEOUT); does nothing on a Unix socket.
+    /// Limits how long sent data may stay unacknowledged (TCP_USER_TIMEOUT).
     ///
     /// # Errors
-    /// The operating system's.
+    /// The operating system's, as on a Unix socket.
     pub fn set_user_timeout(&self, limit: Duration) -> io::Result<()> {
-        self.tcp().map_or(Ok(()), |socket| SockRef::from(&socket).set_tcp_user_timeout(Some(limit)))
+        self.0.get().set_tcp_user_timeout(Some(limit))
     }
 
     /// The peer's address; `None` on a Unix socket or when the peer has gone.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        SockRef::from(&self.tcp()?).peer_addr().ok()?.as_socket()
+        self.0.get().peer_addr().ok()?.as_socket()
     }
 
-    fn tcp(&self) -> Option<BorrowedFd<'_>> {
-        let Socket::Tcp(stream) = &self.0 else { return None };
-        // SAFETY: the stream owns the descriptor and outlives the borrow of `self`.
-        Some(unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) })
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, buffer.len(), |mut socket| socket.read(buffer))
     }
 
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, |mut socket| socket.write(bytes))
     }
-
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let closed = ready!(match &mut self.0 {
-            Socket::Tcp(stream) => Pin::new(stream).poll_close(cx),
-            Socket::Unix(stream) => Pin::new(stream).poll_close(cx),
-        });
-        // A peer that has gone first has closed it for us.
-        Poll::Ready(closed.or_else(
-            |error| {
-                if error.kind() == io::ErrorKind::NotConnected { Ok(()) } else { Err(error) }
-            },
-        ))
-    }
-}
-
-/// See [`crate::thread_cpu_time`].
-pub(crate) fn thread_cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid timespec for the call to fill; the clock exists on every Linux.
-    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(status, 0, "the thread's CPU clock always exists");
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("nanoseconds are below 10^9"))
 }

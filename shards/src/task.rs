@@ -1,7 +1,8 @@
 //! Tasks and time on the current shard's executor. Never crosses a thread, but for [`blocking`].
 
-use crate::LaunchError;
+use crate::{LaunchError, readiness};
 use futures_lite::future;
+use rustix::time::{ClockId, clock_gettime};
 use std::{
     future::Future,
     pin::Pin,
@@ -73,11 +74,17 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 /// # Errors
 /// [`LaunchError`] when io_uring refuses the executor.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, LaunchError> {
-    let executor = crate::launch::executor(None).map_err(|reason| LaunchError { shard: 0, reason })?;
-    Ok(executor.run(future))
+    let failed = |reason| LaunchError { shard: 0, reason };
+    let executor = crate::launch::executor(None).map_err(failed)?;
+    executor.run(async {
+        let _installed = readiness::install().map_err(|error| failed(error.to_string()))?;
+        Ok(future.await)
+    })
 }
 
 /// CPU time that the calling thread has used so far.
 pub fn thread_cpu_time() -> Duration {
-    crate::stream::thread_cpu_time()
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let nanoseconds = u32::try_from(time.tv_nsec).expect("nanoseconds are below 10^9");
+    Duration::new(time.tv_sec.unsigned_abs(), nanoseconds)
 }

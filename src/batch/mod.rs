@@ -1,1 +1,13 @@
-//! Group commit: items go in, one statement goes out, every item gets its own outcome.
+//! Group commit: items go in one by one, one statement goes out for many, and every item gets its own outcome.
+//! Knows no HTTP and no SQL; never drops an item without an answer.
+
+mod backoff;
+mod group;
+mod intake;
+mod source;
+mod window;
+
+pub use backoff::Backoff;
+pub use group::{Group, GroupBuilder, GroupConfig, GroupState};
+pub use intake::{Answer, Full, Intake, Unanswered};
+pub use window::{Decision, Window};

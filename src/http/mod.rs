@@ -1,1 +1,20 @@
 //! HTTP/1.1 by RFC 9112, sans I/O: bytes in, values out. Knows no route.
+//!
+//! `head` is the way in for a request and `response` the way out; `body` stands between them. Every bound comes from
+//! the caller. What is ambiguous is refused: a front proxy and Jeday must never see two different requests in the same
+//! bytes.
+
+pub mod body;
+pub mod date;
+pub mod field;
+pub mod framing;
+pub mod head;
+pub mod media_type;
+pub mod path;
+pub mod response;
+pub mod status;
+
+mod block;
+mod grammar;
+mod host;
+mod request_line;

@@ -1,1 +1,26 @@
 //! Counters per shard, merged on scrape; logs.
+//!
+//! A shard [claims](Registry::claim) its metrics on its own thread and is their only writer, so counting takes no lock
+//! and no locked instruction. A scrape reads all shards' counters without their help. Nothing here ever waits for a
+//! reader, a disk or a terminal.
+
+mod counters;
+mod histogram;
+mod logs;
+mod names;
+mod process;
+mod prometheus;
+mod rate_limited;
+mod registry;
+mod shard_metrics;
+mod snapshot;
+mod statuses;
+
+pub use counters::{Counter, Gauge};
+pub use histogram::{DurationHistogram, SizeHistogram};
+pub use logs::{DroppedLines, InitError, LogFormat, LogGuard, UnknownFormat, init, name_shard};
+pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName};
+pub use prometheus::CONTENT_TYPE;
+pub use rate_limited::RateLimited;
+pub use registry::{Recorder, Registry};
+pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};

@@ -1,0 +1,302 @@
+//! Bounded hand-over of jobs from request shards to worker threads on other cores, the answers coming home.
+//!
+//! A worker is a plain thread, pinned, that sleeps while its queue is empty. A shard never locks and never waits on
+//! the way there: a full queue hands the job back. On the way home the worker puts the answer into a queue of the
+//! shard's own and rings an event descriptor that the shard's executor watches.
+//!
+//! No [`Waker`](std::task::Waker) of a task ever leaves its shard. glommio's may be woken from another thread, but
+//! when a foreign thread drops the last reference it reads the task once more after giving the reference up, while
+//! the owner may be freeing it; and a wake-up per answer would go through a lock common to all executors.
+//!
+//! Never looks into a job, never cancels one, never starts more threads than asked for.
+
+mod client;
+mod home;
+mod priority;
+mod queues;
+mod worker;
+
+use std::{
+    fmt::{self, Display},
+    io,
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+pub use client::{Client, Pending};
+pub use home::Unanswered;
+
+use queues::{Course, Queues};
+
+/// How soon a job is wanted. Urgent jobs go strictly before background ones; a job that has begun is not interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for the answer.
+    Urgent,
+    /// Nobody does.
+    Background,
+}
+
+/// Which jobs a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Urgent ones first, background ones when there are none.
+    Both,
+    /// Only urgent ones.
+    Urgent,
+    /// Only background ones.
+    Background,
+}
+
+impl Serves {
+    fn takes(self, urgency: Urgency) -> bool {
+        match self {
+            Serves::Both => true,
+            Serves::Urgent => urgency == Urgency::Urgent,
+            Serves::Background => urgency == Urgency::Background,
+        }
+    }
+}
+
+/// One worker thread.
+///
+/// On a CPU that also runs a shard use two: one for urgent jobs, and one for background jobs at idle priority. One
+/// thread cannot do both: the kernel lets a thread lower itself to idle but, without CAP_SYS_NICE, not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerSpec {
+    /// The CPU to pin to; `None` leaves the choice to the kernel.
+    pub cpu: Option<usize>,
+    /// Which jobs it takes.
+    pub serves: Serves,
+    /// Run only when nothing else wants the CPU (`SCHED_IDLE`).
+    pub idle_priority: bool,
+}
+
+/// How many jobs may wait, over all shards; jobs being worked on are not counted. At least 1 each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Urgent jobs.
+    pub urgent: usize,
+    /// Background jobs.
+    pub background: usize,
+}
+
+/// What becomes of waiting jobs when the pool is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// They are done first.
+    Finish,
+    /// They are answered with [`Unanswered::Stopped`]; only jobs already begun are finished.
+    Discard,
+}
+
+/// A job that was not taken, handed back.
+#[derive(thiserror::Error)]
+pub enum Refused<J> {
+    /// Its queue is full.
+    #[error("the queue is full")]
+    Full(J),
+    /// The pool has been stopped.
+    #[error("the worker pool has been stopped")]
+    Stopped(J),
+}
+
+impl<J> Refused<J> {
+    /// The job.
+    pub fn into_job(self) -> J {
+        match self {
+            Refused::Full(job) | Refused::Stopped(job) => job,
+        }
+    }
+}
+
+/// Without the job: it may hold what must not be written down.
+impl<J> fmt::Debug for Refused<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refused::Full(_) => "Full",
+            Refused::Stopped(_) => "Stopped",
+        })
+    }
+}
+
+/// Why a pool could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No worker takes jobs of this urgency, so they would wait for ever.
+    #[error("no worker takes {0:?} jobs")]
+    NobodyServes(Urgency),
+    /// A queue of length 0 takes no job.
+    #[error("the queue for {0:?} jobs must hold at least 1")]
+    EmptyQueue(Urgency),
+    /// The thread could not be started.
+    #[error("worker {worker} could not be started: {source}")]
+    Spawn {
+        /// Position among the specs.
+        worker: usize,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The thread could not be pinned.
+    #[error("worker {worker} could not be pinned to CPU {cpu}: is it online and in the process's affinity mask?")]
+    Pin {
+        /// Position among the specs.
+        worker: usize,
+        /// The CPU.
+        cpu: usize,
+    },
+    /// Its state could not be built.
+    #[error("worker {worker} could not prepare its state: {reason}")]
+    Build {
+        /// Position among the specs.
+        worker: usize,
+        /// What the builder said.
+        reason: String,
+    },
+}
+
+/// What a pool has done and has to do; numbers of different workers are not of exactly the same instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Urgent jobs waiting.
+    pub urgent_waiting: usize,
+    /// Background jobs waiting.
+    pub background_waiting: usize,
+    /// One entry a worker, in the order of the specs.
+    pub workers: Vec<WorkerReport>,
+}
+
+/// What one worker has done since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerReport {
+    /// Its spec.
+    pub spec: WorkerSpec,
+    /// Jobs that ran to their end.
+    pub jobs_done: u64,
+    /// Jobs that panicked.
+    pub jobs_panicked: u64,
+    /// Wall-clock time spent in jobs that have ended.
+    pub busy: Duration,
+    /// Whether it is in a job now.
+    pub working: bool,
+}
+
+/// Running workers. Dropping it discards waiting jobs and lets the threads end by themselves.
+pub struct Pool<J, A> {
+    handle: Handle<J, A>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Gives shards access to a pool; cheap to clone, may go to any thread.
+pub struct Handle<J, A>(Arc<Queues<J, A>>);
+
+impl<J, A> Clone for Handle<J, A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Starts one thread per spec, named `name-INDEX`, and returns once all are pinned and have built their state.
+///
+/// Each worker calls `build` with its position on its own thread after pinning, so that memory it touches first is
+/// of its own NUMA node; then `run` for each job. A panic in `run` is answered with [`Unanswered::JobPanicked`], and
+/// the state it may have left half changed is dropped and built anew.
+///
+/// # Errors
+/// See [`StartError`]; workers already started are ended.
+pub fn start<S, J, A, B, R, E>(
+    name: &str,
+    workers: &[WorkerSpec],
+    bounds: Bounds,
+    build: B,
+    run: R,
+) -> Result<Pool<J, A>, StartError>
+where
+    S: 'static,
+    J: Send + 'static,
+    A: Send + 'static,
+    B: Fn(usize) -> Result<S, E> + Send + Sync + 'static,
+    R: Fn(&mut S, J) -> A + Send + Sync + 'static,
+    E: Display,
+{
+    for (urgency, bound) in [(Urgency::Urgent, bounds.urgent), (Urgency::Background, bounds.background)] {
+        if bound == 0 {
+            return Err(StartError::EmptyQueue(urgency));
+        }
+        if !workers.iter().any(|worker| worker.serves.takes(urgency)) {
+            return Err(StartError::NobodyServes(urgency));
+        }
+    }
+    let queues = Arc::new(Queues::new(bounds, workers));
+    let duty = Arc::new(worker::Duty { build, run });
+    // From here on an early return drops the pool, which ends the threads started so far.
+    let mut pool = Pool { handle: Handle(queues.clone()), threads: Vec::new() };
+    let (ready_in, ready) = mpsc::channel();
+    for index in 0..workers.len() {
+        let (queues, duty, ready_in) = (queues.clone(), duty.clone(), ready_in.clone());
+        let seat = queues::Occupied::new(queues, index);
+        let thread = thread::Builder::new()
+            .name(format!("{name}-{index}"))
+            .spawn(move || worker::main(&seat, &duty, ready_in))
+            .map_err(|source| StartError::Spawn { worker: index, source })?;
+        pool.threads.push(thread);
+    }
+    drop(ready_in);
+    for started in ready {
+        started?;
+    }
+    Ok(pool)
+}
+
+impl<J, A: 'static> Pool<J, A> {
+    /// Access for shards.
+    pub fn handle(&self) -> Handle<J, A> {
+        self.handle.clone()
+    }
+
+    /// What has been done and what waits.
+    pub fn report(&self) -> Report {
+        self.handle.report()
+    }
+
+    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended. Not for a shard's
+    /// thread: jobs under way can take long.
+    pub fn stop(mut self, ending: Ending) {
+        self.handle.0.close(match ending {
+            Ending::Finish => Course::Finish,
+            Ending::Discard => Course::Discard,
+        });
+        for thread in self.threads.drain(..) {
+            // A worker's panic was reported by the panic hook, and its jobs were answered.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<J, A> Drop for Pool<J, A> {
+    fn drop(&mut self) {
+        self.handle.0.close(Course::Discard);
+    }
+}
+
+impl<J, A: 'static> Handle<J, A> {
+    /// Opens the current shard's access. Must be called on a shard's executor; the client stays on it.
+    ///
+    /// # Errors
+    /// No event descriptor could be had: too many open files.
+    ///
+    /// # Panics
+    /// When called outside an executor.
+    pub fn attach(&self) -> io::Result<Client<J, A>> {
+        Client::new(self.0.clone())
+    }
+
+    /// What has been done and what waits.
+    pub fn report(&self) -> Report {
+        self.0.report()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Checks between settings, once each is right for itself. Never changes a value.
+
+use super::Config;
+use super::error::Problem;
+use super::provenance::Provenance;
+
+/// Room in a body for everything but the password: braces, names, an email, a username.
+const BODY_BYTES_BESIDE_PASSWORD: usize = 1_024;
+
+/// A code point takes at most this many bytes in UTF-8 (RFC 3629 section 3).
+const CODE_POINT_BYTES_MAX: usize = 4;
+
+pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut require = |holds: bool, left: &str, must: &str, right: &str| {
+        if !holds {
+            let named = |key: &str| provenance.describe(key);
+            problems.push(Problem::new(format!("{} {must} {}", named(left), named(right))));
+        }
+    };
+    let passwords = &config.passwords;
+    require(
+        passwords.min_chars <= passwords.max_chars,
+        "passwords.min_chars",
+        "must not be more than",
+        "passwords.max_chars",
+    );
+    require(
+        passwords.max_chars * CODE_POINT_BYTES_MAX + BODY_BYTES_BESIDE_PASSWORD <= config.server.body_bytes_max,
+        "server.body_bytes_max",
+        "must have room for 4 bytes a character, and 1KiB more, of",
+        "passwords.max_chars",
+    );
+    require(
+        config.registration.batch_size <= config.registration.queue_max,
+        "registration.batch_size",
+        "must not be more than",
+        "registration.queue_max",
+    );
+    require(
+        config.registration.batch_wait < config.database.deadline,
+        "registration.batch_wait",
+        "must be less than",
+        "database.deadline",
+    );
+    let metrics = config.metrics.address.as_ref();
+    let clashes = metrics.is_some_and(|address| address.clashes_with(&config.server.address));
+    require(!clashes, "metrics.address", "must not take the port of", "server.address");
+    if clashes && let Some(problem) = problems.last_mut() {
+        problem.hint = Some("give --metrics-address another port, or turn it off".to_owned());
+    }
+    problems
+}

@@ -1,0 +1,43 @@
+//! JSON bodies: read strictly (RFC 8259), written by hand where a reply has a fixed shape.
+
+use crate::{
+    handlers::{Rejection, Request},
+    http::media_type::require_json,
+};
+use serde::Deserialize;
+use std::io::Write;
+
+/// Reads the body as JSON of this shape. Unknown members are ignored, a member that comes twice is refused.
+pub(super) fn read<'r, T: Deserialize<'r>>(request: Request<'r>) -> Result<T, Rejection> {
+    require_json(request.head.content_type).map_err(Rejection::MediaType)?;
+    if request.head.content_coded {
+        return Err(Rejection::ContentCoding);
+    }
+    serde_json::from_slice(request.body).map_err(|error| Rejection::json(&error))
+}
+
+/// Appends `text` as a JSON string.
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).expect("strings can be written to memory");
+}
+
+/// Appends a time as RFC 3339 in UTC, with milliseconds.
+pub(super) fn write_time(unix_ms: u64, out: &mut Vec<u8>) {
+    let time = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time = time.expect("ids are made from today's clock");
+    write!(out, "{time:.3}").expect("times can be written to memory");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_has_three_digits_of_a_second_and_ends_in_z() {
+        for (unix_ms, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_795_500_000_120, "2026-11-24T06:00:00.120Z")] {
+            let mut out = Vec::new();
+            write_time(unix_ms, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `POST /auth/register`: checks all fields, makes the weak record, and answers once the user is committed.
+
+use crate::{
+    account::{Bucket, Email, Password, UserId, Username},
+    handlers::{
+        Rejection, Reply, Request, json,
+        rejection::{Field, FieldProblem},
+    },
+    hardening::Salt,
+    http::status::Status,
+    postgres::statements::{register::NewUser, register::Registered, register_once},
+    server::Server,
+};
+use serde::Deserialize;
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Longest `Idempotency-Key`: a UUID has 36 characters, and some clients prefix theirs.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+#[derive(Deserialize)]
+struct Body<'r> {
+    #[serde(borrow)]
+    email: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    username: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    password: Option<Cow<'r, str>>,
+}
+
+/// The fields, each valid.
+struct Registration {
+    email: Email,
+    username: Username,
+    password: Password,
+}
+
+pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
+    let key = request.head.idempotency_key.map(idempotency_key).transpose()?;
+    let registration = validate(server, json::read(request)?)?;
+    match key {
+        None => register(server, registration).await,
+        Some(key) => register_once(server, registration, key).await,
+    }
+}
+
+fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
+    let well_formed = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&value.len())
+        && value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    if well_formed { Ok(value) } else { Err(Rejection::IdempotencyKeyMalformed) }
+}
+
+/// Looks at every field before it answers, so that a form shows all its faults at once.
+fn validate(server: &Server, body: Body<'_>) -> Result<Registration, Rejection> {
+    let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
+    let username = present(body.username, |name| Username::parse(&name).map_err(FieldProblem::Username));
+    let policy = server.password_policy();
+    let password = present(body.password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
+    match (email, username, password) {
+        (Ok(email), Ok(username), Ok(password)) => Ok(Registration { email, username, password }),
+        (email, username, password) => Err(Rejection::InvalidFields(
+            [
+                email.err().map(|problem| (Field::Email, problem)),
+                username.err().map(|problem| (Field::Username, problem)),
+                password.err().map(|problem| (Field::Password, problem)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        )),
+    }
+}
+
+fn present<T>(
+    sent: Option<Cow<'_, str>>,
+    parse: impl FnOnce(Cow<'_, str>) -> Result<T, FieldProblem>,
+) -> Result<T, FieldProblem> {
+    sent.ok_or(FieldProblem::Missing).and_then(parse)
+}
+
+async fn register(server: &Server, registration: Registration) -> Result<Reply, Rejection> {
+    let user = new_user(server, registration)?;
+    // Written before the answer is known: nearly all are good, and afterwards the user belongs to the batch.
+    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let answer = server.registrations().submit(user).map_err(|_| Rejection::QueueFull)?;
+    match answer.await? {
+        Registered::Created => Ok(created(body)),
+        Registered::EmailTaken => Err(Rejection::EmailTaken),
+    }
+}
+
+async fn register_once(server: &Server, registration: Registration, key: &[u8]) -> Result<Reply, Rejection> {
+    let fingerprints = server.fingerprints(&[
+        registration.email.as_str().as_bytes(),
+        registration.username.as_str().as_bytes(),
+        registration.password.as_bytes(),
+    ]);
+    let key = register_once::Key::of(key);
+    let user = new_user(server, registration)?;
+    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
+    let answer = server.registrations_once().submit(item).map_err(|_| Rejection::QueueFull)?;
+    match answer.await? {
+        register_once::Outcome::Created => Ok(created(body)),
+        register_once::Outcome::EmailTaken => Err(Rejection::EmailTaken),
+        register_once::Outcome::Earlier(earlier) if !fingerprints.contains(&earlier.fingerprint) => {
+            Err(Rejection::IdempotencyKeyReused)
+        }
+        register_once::Outcome::Earlier(earlier) => match earlier.user {
+            Some(user) => Ok(created(user_json(&user.id, &user.email, &user.username))),
+            None => Err(Rejection::EmailTaken),
+        },
+    }
+}
+
+fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Rejection> {
+    let Registration { email, username, password } = registration;
+    let mut random = server.random();
+    let salt = random.bytes().map_err(|_| Rejection::Internal)?;
+    let id = random.bytes().map_err(|_| Rejection::Internal)?;
+    let id = UserId::new(unix_ms(), Bucket::of(server.routing_key(), &email), id);
+    let weak = server.peppers().newest().record(Salt::new(salt), &password);
+    Ok(NewUser { id, email, username, weak })
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
+}
+
+fn created(body: Vec<u8>) -> Reply {
+    Reply::json(Status::Created, body)
+}
+
+/// The user as every endpoint shows it. A new one is always pending.
+fn user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(192 + email.len() + username.len());
+    out.extend_from_slice(b"{\"id\":\"");
+    out.extend_from_slice(id.encode(&mut [0; UserId::TEXT_BYTES]).as_bytes());
+    out.extend_from_slice(b"\",\"email\":");
+    json::write_string(email, &mut out);
+    out.extend_from_slice(b",\"username\":");
+    json::write_string(username, &mut out);
+    out.extend_from_slice(b",\"status\":\"pending\",\"created_at\":\"");
+    json::write_time(id.unix_ms(), &mut out);
+    out.extend_from_slice(b"\"}");
+    out
+}
