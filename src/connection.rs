@@ -107,7 +107,7 @@ impl Connection<'_> {
     async fn serve_one(&mut self) -> Result<Next, CloseReason> {
         self.await_first_byte().await?;
         let started = Instant::now();
-        self.watch.set(Some(started + self.config().header_timeout));
+        self.watch.set(self.config().header_timeout);
         let mut progress = HeadProgress::default();
         let pending = loop {
             match head::resume(self.input.filled(), &self.config().head, &mut progress) {
@@ -142,10 +142,10 @@ impl Connection<'_> {
     /// Reads the body that is still to come, then answers.
     async fn serve_with_body(&mut self, pending: Pending, started: Instant) -> Result<Next, CloseReason> {
         let Pending { endpoint, head_bytes, framing, expects_continue } = pending;
-        self.watch.set(Some(Instant::now() + self.config().body_timeout));
+        self.watch.set(self.config().body_timeout);
         if expects_continue && self.input.filled().len() == head_bytes {
             self.send(CONTINUE).await?;
-            self.watch.set(Some(Instant::now() + self.config().body_timeout));
+            self.watch.set(self.config().body_timeout);
         }
         let decoded = match self.read_body(framing, head_bytes).await {
             Ok(decoded) => decoded,
@@ -193,8 +193,7 @@ impl Connection<'_> {
             Err(rejection) => (UNROUTED, rejection.into()),
         };
         let keep_alive = head.keep_alive && !self.server.stop().requested();
-        let mut bytes = self.server.take_buffer();
-        bytes.clear();
+        let mut bytes = self.server.take_output();
         let date = self.server.date();
         reply.write(&ReplyContext { keep_alive, ..ReplyContext::of(head, &date) }, &mut bytes);
         Outgoing { status: reply.status, bytes, keep_alive, route }
@@ -204,7 +203,7 @@ impl Connection<'_> {
         // It may have held a password.
         self.input.consume_and_wipe(consumed);
         self.send(&outgoing.bytes).await?;
-        self.server.give_buffer_back(outgoing.bytes);
+        self.server.give_output_back(outgoing.bytes);
         self.count(outgoing.route, outgoing.status, started);
         if outgoing.keep_alive {
             return Ok(Next::Request);
@@ -251,7 +250,7 @@ impl Connection<'_> {
             return Err(CloseReason::Drain);
         }
         self.input.release(self.server);
-        self.watch.set_idle(Instant::now() + self.config().idle_timeout);
+        self.watch.set_idle(self.config().idle_timeout);
         if self.watch.wait(self.stream.readable()).await.is_err() {
             let draining = self.server.stop().requested();
             return Err(if draining { CloseReason::Drain } else { CloseReason::Idle });
@@ -278,7 +277,7 @@ impl Connection<'_> {
     }
 
     async fn send(&self, bytes: &[u8]) -> Result<(), CloseReason> {
-        self.watch.set(Some(Instant::now() + self.config().write_timeout));
+        self.watch.set(self.config().write_timeout);
         match self.watch.wait(self.stream.write_all(bytes)).await {
             Err(shards::Expired) => Err(CloseReason::WriteTimeout),
             Ok(Err(_)) => Err(CloseReason::Error),
@@ -292,7 +291,7 @@ impl Connection<'_> {
     /// Lets the client read the reply before the socket goes: closing with unread input would reset the connection
     /// and take the reply with it (RFC 9112 section 9.6).
     async fn linger(&mut self) {
-        self.watch.set(Some(Instant::now() + LINGER));
+        self.watch.set(LINGER);
         if self.stream.shutdown_write().is_err() {
             return;
         }

@@ -1,6 +1,15 @@
 //! Every bound of the server, with its reason; relations between them are asserted at compile time.
 
+use crate::http::{body::BodyLimits, head::HeadLimits};
 use std::time::Duration;
+
+/// Bounds of a request's head. A target has 8,000 bytes at most, as RFC 9112 section 3 wants at the least.
+pub const HEAD: HeadLimits =
+    HeadLimits { head_bytes_max: 16 << 10, method_bytes_max: 16, target_bytes_max: 8_000, fields_max: 64 };
+
+/// Bounds of a request's body. Chunk extensions and trailers are of no use here; some clients send a few.
+pub const BODY: BodyLimits =
+    BodyLimits { body_bytes_max: 16 << 10, extension_bytes_max: 1 << 10, trailer_bytes_max: 1 << 10, trailer_fields_max: 16 };
 
 /// Attempts at one batch that the database undid by itself (deadlock, serialisation failure). A second failure in a
 /// row is rare, a fourth means that something else is wrong.
@@ -29,10 +38,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const INPUT_BYTES_FIRST: usize = 4 << 10;
 
 /// Buffers that a shard keeps for reuse: about as many as requests are under way at full load.
-pub const BUFFER_STOCK_MAX: usize = 512;
+pub const INPUT_STOCK_MAX: usize = 512;
 
-/// A larger buffer is freed instead: one large request must not hold its memory for ever.
-pub const BUFFER_KEPT_BYTES_MAX: usize = 2 * INPUT_BYTES_FIRST;
+/// A shard's buffer for replies is freed when one reply has made it larger than this.
+pub const OUTPUT_KEPT_BYTES_MAX: usize = 64 << 10;
 
 /// How long a connection that ends is read from, so that its last reply is not lost to a reset.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -43,5 +52,5 @@ pub const LINGER_BYTES_MAX: usize = 256 << 10;
 /// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
 pub const ONCE_QUEUE_MAX: usize = 4096;
 
-const _: () = assert!(BUFFER_STOCK_MAX * BUFFER_KEPT_BYTES_MAX <= 4 << 20, "a shard's stock stays under 4 MiB");
+const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

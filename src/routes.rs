@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn only_the_exact_path_reaches_a_route() {
-        for path in ["/auth/register/", "//auth/register", "/auth/./register", "/auth%2Fregister", "/AUTH/register", ""] {
+        for path in ["/auth/register/", "//auth/register", "/auth/./register", "/auth%2Fregister", "/AUTH/register", ""]
+        {
             assert_eq!(find(PUBLIC, Method::Post, path), Err(Rejection::NotFound), "{path}");
         }
         assert_eq!(find(PUBLIC, Method::Post, "/auth/%72egister"), Ok(Endpoint::Register));

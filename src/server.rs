@@ -7,7 +7,9 @@ use crate::{
     connection,
     hardening::{Fingerprint, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
-    limits::{ACCEPT_PAUSE, COMPLAINT_INTERVAL, ONCE_QUEUE_MAX},
+    limits::{
+        ACCEPT_PAUSE, COMPLAINT_INTERVAL, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
+    },
     postgres::statements::{
         register::{NewUser, Register, Registered},
         register_once::{self, RegisterOnce},
@@ -17,7 +19,7 @@ use crate::{
 };
 use shards::{Acceptor, Deadlines, Listener, Shard, Stop};
 use std::{
-    cell::{RefCell, RefMut},
+    cell::{Cell, RefCell, RefMut},
     io,
     rc::Rc,
     sync::Arc,
@@ -25,8 +27,11 @@ use std::{
 };
 
 /// What is counted by number, by name.
-pub const NAMES: Names =
-    Names { routes: routes::NAMES, statements: crate::postgres::statements::NAMES, parse_errors: connection::PARSE_ERRORS };
+pub const NAMES: Names = Names {
+    routes: routes::NAMES,
+    statements: crate::postgres::statements::NAMES,
+    parse_errors: connection::PARSE_ERRORS,
+};
 
 const _: () = NAMES.assert_fit();
 
@@ -76,13 +81,15 @@ pub struct Server {
     deadlines: Deadlines,
     random: RefCell<Random>,
     date: RefCell<DateCache>,
-    buffers: RefCell<Vec<Vec<u8>>>,
+    inputs: RefCell<Vec<Vec<u8>>>,
+    output: Cell<Vec<u8>>,
     database: Group,
     registrations: Intake<NewUser, Registered>,
     registrations_once: Intake<register_once::Item, register_once::Outcome>,
 }
 
-/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each.
+/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each; `on_ready` is called
+/// once the database can be reached.
 ///
 /// # Errors
 /// [`StartError`] before the first request.
@@ -92,12 +99,19 @@ pub async fn run(
     secrets: Arc<Secrets>,
     registry: Arc<Registry>,
     listeners: Vec<(Listener, &'static Table)>,
+    on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let server = Rc::new(Server::new(shard.stop, &shard.index, config, secrets, registry)?);
+    let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
     let mut accepting = Vec::new();
     for (listener, table) in listeners {
         accepting.push(shards::spawn(accept(server.clone(), listener.start()?, table)));
     }
+    let database = server.database.clone();
+    shards::spawn(async move {
+        database.ready().await;
+        on_ready();
+    })
+    .detach();
     for task in accepting {
         task.await;
     }
@@ -146,13 +160,12 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
 
 impl Server {
     fn new(
-        stop: Stop,
-        shard: &usize,
+        shard: &Shard,
         config: Arc<Config>,
         secrets: Arc<Secrets>,
         registry: Arc<Registry>,
     ) -> Result<Server, StartError> {
-        let metrics = registry.claim(*shard);
+        let metrics = registry.claim(shard.index);
         let mut group = GroupBuilder::new(config.database.clone(), metrics.clone());
         let registrations = group.statement::<Register>(config.registration, config.registration_queue_max);
         let registrations_once = group.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX);
@@ -160,13 +173,14 @@ impl Server {
             database: group.start(),
             random: RefCell::new(Random::new()?),
             date: RefCell::new(DateCache::new(unix_seconds())),
-            buffers: RefCell::default(),
+            inputs: RefCell::default(),
+            output: Cell::default(),
             deadlines: Deadlines::default(),
             config,
             secrets,
             registry,
             metrics,
-            stop,
+            stop: shard.stop.clone(),
             registrations,
             registrations_once,
         })
@@ -233,16 +247,31 @@ impl Server {
         *self.date.borrow_mut().get(unix_seconds())
     }
 
-    /// A buffer from the shard's stock, of whatever length it was given back with.
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffers.borrow_mut().pop().unwrap_or_default()
+    /// A buffer to read into, from the shard's stock.
+    pub(crate) fn take_input(&self) -> Vec<u8> {
+        self.inputs.borrow_mut().pop().unwrap_or_else(|| vec![0; INPUT_BYTES_FIRST])
     }
 
-    /// Gives a buffer back for other connections. Its content must be public by now.
-    pub(crate) fn give_buffer_back(&self, buffer: Vec<u8>) {
-        let mut stock = self.buffers.borrow_mut();
-        if stock.len() < crate::limits::BUFFER_STOCK_MAX && buffer.capacity() <= crate::limits::BUFFER_KEPT_BYTES_MAX {
+    /// Gives such a buffer back for other connections; what was secret in it has been wiped.
+    pub(crate) fn give_input_back(&self, buffer: Vec<u8>) {
+        let mut stock = self.inputs.borrow_mut();
+        // One that has grown is freed: one large request must not hold its memory for ever.
+        if stock.len() < INPUT_STOCK_MAX && buffer.len() == INPUT_BYTES_FIRST {
             stock.push(buffer);
+        }
+    }
+
+    /// An empty buffer to write a reply into. Nearly always the same one: replies are mostly sent at once.
+    pub(crate) fn take_output(&self) -> Vec<u8> {
+        let mut output = self.output.take();
+        output.clear();
+        output
+    }
+
+    /// Gives such a buffer back.
+    pub(crate) fn give_output_back(&self, buffer: Vec<u8>) {
+        if buffer.capacity() <= OUTPUT_KEPT_BYTES_MAX {
+            self.output.set(buffer);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Coarse deadlines for the many tasks of a shard: setting one costs two stores, where a timer would cost a tree
 //! insertion and removal per request. One sweep per tick finds what has expired. Never early, late by up to a tick.
 
+use rustix::time::{ClockId, clock_gettime};
 use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
@@ -8,11 +9,21 @@ use std::{
     pin::pin,
     rc::Rc,
     task::{Poll, Waker},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Sweeps are this far apart: fine against timeouts of seconds, and next to no work while all is idle.
 const TICK: Duration = Duration::from_millis(250);
+
+/// A deadline that does not come.
+const NEVER: u64 = u64::MAX;
+
+/// The kernel's coarse clock: some milliseconds behind, at a quarter of the cost of the exact one, and deadlines are
+/// set several times in each request.
+fn coarse_now_ms() -> u64 {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000
+}
 
 /// The watched deadline has passed, or everything was told to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +32,8 @@ pub struct Expired;
 
 #[derive(Default)]
 struct Entry {
-    deadline: Cell<Option<Instant>>,
+    /// Milliseconds of the coarse clock; `NEVER` when nothing is waited for.
+    deadline_ms: Cell<u64>,
     /// Whether draining may end this task without more ado.
     idle: Cell<bool>,
     expired: Cell<bool>,
@@ -52,7 +64,7 @@ pub struct Deadlines(Rc<Registry>);
 impl Deadlines {
     /// Watches over one task; dropping the watch ends it.
     pub fn watch(&self) -> Watch {
-        let entry = Rc::new(Entry::default());
+        let entry = Rc::new(Entry { deadline_ms: Cell::new(NEVER), ..Entry::default() });
         let key = self.0.entries.borrow_mut().insert(entry.clone());
         if !self.0.sweeping.replace(true) {
             crate::spawn(sweep(self.0.clone())).detach();
@@ -102,7 +114,7 @@ impl Deadlines {
 async fn sweep(registry: Rc<Registry>) {
     loop {
         crate::sleep(TICK).await;
-        let now = Instant::now();
+        let now_ms = coarse_now_ms();
         let entries = registry.entries.borrow();
         if entries.is_empty() {
             // No timer runs while nobody is connected; the next watch starts another sweep.
@@ -110,7 +122,7 @@ async fn sweep(registry: Rc<Registry>) {
             return;
         }
         for (_, entry) in entries.iter() {
-            if entry.deadline.get().is_some_and(|at| at <= now) {
+            if entry.deadline_ms.get() <= now_ms {
                 entry.expire();
             }
         }
@@ -125,16 +137,17 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Sets the deadline of what is waited for next; forgets an earlier expiry.
-    pub fn set(&self, deadline: Option<Instant>) {
+    /// Gives what is waited for next so much time from now; forgets an earlier expiry.
+    pub fn set(&self, limit: Duration) {
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(NEVER);
         self.entry.expired.set(false);
         self.entry.idle.set(false);
-        self.entry.deadline.set(deadline);
+        self.entry.deadline_ms.set(coarse_now_ms().saturating_add(limit_ms));
     }
 
     /// As [`Watch::set`], and lets draining end the wait.
-    pub fn set_idle(&self, deadline: Instant) {
-        self.set(Some(deadline));
+    pub fn set_idle(&self, limit: Duration) {
+        self.set(limit);
         self.entry.idle.set(true);
     }
 

@@ -11,10 +11,12 @@ use crate::{
         source::{Fate, Source, StatementSource},
         window::{Decision, Window},
     },
-    limits::{RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT, COMPLAINT_INTERVAL},
+    limits::{COMPLAINT_INTERVAL, RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX, STATEMENT_DEADLINE_PERCENT},
     postgres::{
-        link::{ConnectError, ConnectOptions, Target, connect, Link, Sql},
+        connect::{ConnectError, ConnectOptions, connect},
+        link::{Link, Sql},
         statements::BatchedStatement,
+        target::Target,
     },
     telemetry::{RateLimited, Recorder},
 };
@@ -174,7 +176,7 @@ impl Inner {
 
     async fn open(&self) -> Result<Link, ConnectError> {
         let link = connect(&self.config.target, &self.config.connect).await?;
-        link.prepare_all(&self.prepared).await?;
+        link.prepare_all(&self.prepared, Instant::now() + self.config.connect.connect_timeout).await?;
         Ok(link)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     },
     limits::BATCH_ATTEMPTS_MAX,
     postgres::{
-        link::{Link, LinkError, Sql},
+        link::{Link, LinkError, Lost, Sql},
         sqlstate::Class,
         statements::{BatchedStatement, Sent},
     },
@@ -98,19 +98,18 @@ impl<S: BatchedStatement> StatementSource<S> {
         self.counters().waiters.set(self.intake.unanswered() as u64);
     }
 
-    async fn send_batch(&self, link: &Link, mut batch: Vec<Queued<S::Item>>) -> Fate {
+    async fn send_batch(&self, link: &Link, batch: Vec<Queued<S::Item>>) -> Fate {
         let Some(oldest) = batch.first().map(|queued| queued.since) else { return Fate::Keep };
         let waited = oldest.elapsed();
         self.counters().sent(batch.len(), micros(waited));
-        batch.sort_unstable_by(|a, b| S::lock_order(&a.item, &b.item).then(a.since.cmp(&b.since)));
         // What is left to try: halves of a batch with a poison item in it, mostly nothing but the batch itself.
         let mut open = vec![(batch, 0)];
         while let Some((batch, attempts)) = open.pop() {
             match self.execute(link, &batch).await {
-                Ok(outcomes) => self.answer_all(batch, outcomes),
-                Err(LinkError::NotSent) => return self.put_back(batch, open, false),
-                Err(LinkError::Unknown) => {
-                    self.metrics.database.deadline_misses.add(u64::from(!link.is_closed()));
+                Ok(outcomes) => self.answer_all(&batch, outcomes),
+                Err(LinkError::NotSent(_)) => return self.put_back(batch, open, false),
+                Err(LinkError::Unknown(why)) => {
+                    self.metrics.database.deadline_misses.add(u64::from(matches!(why, Lost::Deadline)));
                     return self.put_back(batch, open, true);
                 }
                 Err(LinkError::Refused(refusal)) => match refusal.class() {
@@ -142,21 +141,25 @@ impl<S: BatchedStatement> StatementSource<S> {
         Fate::Keep
     }
 
-    async fn execute(&self, link: &Link, batch: &[Queued<S::Item>]) -> Result<Vec<S::Outcome>, LinkError> {
-        let sent: Vec<_> =
-            batch.iter().map(|queued| Sent { item: &queued.item, uncertain: queued.uncertain }).collect();
+    /// The outcome of each item, by its place in `batch`.
+    async fn execute(&self, link: &Link, batch: &[Queued<S::Item>]) -> Result<Vec<(usize, S::Outcome)>, LinkError> {
+        let numbered = batch.iter().enumerate();
+        let mut sent: Vec<_> =
+            numbered.map(|(place, queued)| Sent { place, item: &queued.item, uncertain: queued.uncertain }).collect();
+        // References are sorted, not items: those are large. Of two that want the same lock, the older comes first.
+        sent.sort_unstable_by(|a, b| S::lock_order(a.item, b.item).then(a.place.cmp(&b.place)));
         let started = Instant::now();
         let outcomes = S::execute(link, &sent, started + self.statement_deadline).await?;
         self.counters().committed(micros(started.elapsed()));
-        Ok(outcomes)
+        assert_eq!(sent.len(), outcomes.len(), "a batched statement has one outcome for each item");
+        Ok(sent.iter().map(|sent| sent.place).zip(outcomes).collect())
     }
 
-    fn answer_all(&self, batch: Vec<Queued<S::Item>>, outcomes: Vec<S::Outcome>) {
-        assert_eq!(batch.len(), outcomes.len(), "a batched statement has one outcome for each item");
+    fn answer_all(&self, batch: &[Queued<S::Item>], outcomes: Vec<(usize, S::Outcome)>) {
         self.metrics.database.unknown_resolved.add(u64::from(batch.iter().any(|queued| queued.uncertain)));
-        for (queued, outcome) in batch.into_iter().zip(outcomes) {
+        for (place, outcome) in outcomes {
             self.counters().outcome(S::outcome_metric(&outcome), 1);
-            self.intake.answer(queued.waiter, Ok(outcome));
+            self.intake.answer(batch[place].waiter, Ok(outcome));
         }
         self.count_queue();
     }
@@ -171,7 +174,12 @@ impl<S: BatchedStatement> StatementSource<S> {
     }
 
     /// Puts everything back for another connection: `batch` was on its way, `open` never left.
-    fn put_back(&self, mut batch: Vec<Queued<S::Item>>, open: Vec<(Vec<Queued<S::Item>>, u32)>, uncertain: bool) -> Fate {
+    fn put_back(
+        &self,
+        mut batch: Vec<Queued<S::Item>>,
+        open: Vec<(Vec<Queued<S::Item>>, u32)>,
+        uncertain: bool,
+    ) -> Fate {
         for queued in &mut batch {
             queued.uncertain |= uncertain;
         }

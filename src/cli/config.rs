@@ -1,7 +1,7 @@
 //! `jeday config`: shows what is set and where it comes from. Never shows a secret.
 
-use super::{CliError, Context, Everything, SettingFlags, print};
-use crate::config::{Provenance, Suggestions, settings};
+use super::{CliError, Context, Everything, SettingFlags, placement, print};
+use crate::config::{Provenance, settings};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ pub(super) fn text(args: &Args, context: &Context) -> Result<String, CliError> {
     if args.markdown {
         return Ok(settings::markdown());
     }
-    let (_, provenance) = context.settings(&args.settings.values, Suggestions::none())?;
+    let provenance = placement::resolve(context, &args.settings.values)?.provenance;
     Ok(match args.json {
         true => format!("{:#}\n", provenance.to_json()),
         false => commented(&provenance),

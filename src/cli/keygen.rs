@@ -1,6 +1,12 @@
-//! `jeday keygen`: its arguments.
+//! `jeday keygen`: makes the keys that a server needs. Never overwrites any.
 
-use super::{OnlyKeys, SettingFlags};
+use super::{CliError, Context, OnlyKeys, SettingFlags, print};
+use crate::{
+    config::Suggestions,
+    keys::{self, KeyFile, KeyFileError},
+};
+use jiff::Timestamp;
+use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -21,4 +27,27 @@ pub struct Args {
     /// Flags of single settings.
     #[command(flatten)]
     pub settings: SettingFlags<OnlyKeys>,
+}
+
+/// Makes the keys.
+///
+/// # Errors
+/// The file exists or cannot be written, or the system has no randomness to give.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
+    let now = Timestamp::now();
+    let keys = keys::generate(now).map_err(|error| CliError::failed(&error))?;
+    if args.stdout {
+        print(&keys::render(&keys, now))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (config, _) = context.settings(&args.settings.values, Suggestions::none())?;
+    let path = config.keys.file.ok_or_else(|| {
+        CliError::usage("no file is named for the keys").with_hint("name one: jeday keygen --key-file FILE")
+    })?;
+    KeyFile::create(&path, keys, now).map_err(|error| match error {
+        KeyFileError::Exists { .. } => CliError::failed(&error),
+        _ => CliError::failed(&error).with_hint("--key-file names another place; --stdout prints the keys instead"),
+    })?;
+    print(&format!("{}: new keys, readable by their owner alone; keep a copy in a safe place\n", path.display()))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,15 @@
-//! `jeday migrate`: its arguments.
+//! `jeday migrate`: brings the tables to this version, or back. The SQL is in `migrations/`.
 
-use super::{OnlyDatabase, SettingFlags};
+use super::{CliError, Context, OnlyDatabase, SettingFlags, print, serve};
+use crate::{
+    config::{CliValues, Suggestions},
+    postgres::{
+        connect::connect,
+        migrate::{self, MigrateError, Status, Step},
+    },
+};
+use std::{fmt::Write, process::ExitCode};
+use tokio_postgres::Client;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -8,7 +17,8 @@ Examples:
   jeday migrate up        Apply what is missing; safe on many nodes at once
   jeday migrate down      Take back the newest one
 
-The database is the one that DB_URL names.";
+The database is the one that DB_URL names. A private cluster is brought up to
+date by jeday serve itself.";
 
 /// Bring the database's tables to this version, or back
 #[derive(Clone, clap::Args)]
@@ -43,4 +53,67 @@ pub enum Action {
         #[command(flatten)]
         settings: SettingFlags<OnlyDatabase>,
     },
+}
+
+/// Migrates, and says what was done.
+///
+/// # Errors
+/// The database cannot be reached, or refuses a step; finished steps stay.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
+    let text = match &args.action {
+        Action::Up { settings } => {
+            with_client(context, &settings.values, async |client| migrate::up(client, None).await.map(|steps| done("applied", &steps)))
+        }
+        Action::Down { steps, settings } => with_client(context, &settings.values, async |client| {
+            migrate::down(client, *steps).await.map(|steps| done("taken back", &steps))
+        }),
+        Action::Status { settings } => {
+            with_client(context, &settings.values, async |client| migrate::status(client).await.map(|status| listed(&status)))
+        }
+    };
+    print(&text?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_client(
+    context: &Context,
+    values: &CliValues,
+    work: impl AsyncFnOnce(&Client) -> Result<String, MigrateError>,
+) -> Result<String, CliError> {
+    let (config, _) = context.settings(values, Suggestions::none())?;
+    let url = config.database.url.as_ref().ok_or_else(|| {
+        CliError::usage("no database is named")
+            .with_hint("set DB_URL=postgres://user@host/database; a private cluster is migrated by jeday serve")
+    })?;
+    let target = serve::configured(url.expose(), context.environment())?;
+    let options = serve::options(&config.database);
+    let outcome = shards::block_on(async {
+        let link = connect(&target, &options).await.map_err(|error| CliError::failed(&error))?;
+        work(link.client()).await.map_err(|error| CliError::failed(&error))
+    });
+    outcome.map_err(|error| CliError::failed(&error))?
+}
+
+fn done(what: &str, steps: &[Step]) -> String {
+    if steps.is_empty() {
+        return "nothing to do\n".to_owned();
+    }
+    steps.iter().fold(String::new(), |text, step| text + &format!("{what}  {step}\n"))
+}
+
+fn listed(status: &Status) -> String {
+    let mut text = String::new();
+    let parts = [
+        ("applied", &status.applied),
+        ("pending", &status.pending),
+        ("unknown, of a newer jeday", &status.unknown),
+        ("applied with other contents", &status.changed),
+    ];
+    for (state, steps) in parts {
+        for step in steps {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{step:<36}  {state}");
+        }
+    }
+    text
 }

@@ -15,6 +15,7 @@ pub mod keygen;
 mod man;
 pub mod migrate;
 mod output;
+mod placement;
 pub mod plan;
 pub mod serve;
 mod setting_flags;
@@ -57,7 +58,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    Keygen(keygen::Args),
     Config(config::Args),
+    Doctor(doctor::Args),
+    Plan(plan::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -83,6 +89,11 @@ fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) 
     };
     let context = Context::new(cli.files, environment);
     finish(match subcommand {
+        Command::Serve(args) => serve::run(&args, &context),
+        Command::Migrate(args) => migrate::run(&args, &context),
+        Command::Keygen(args) => keygen::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Plan(args) => plan::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

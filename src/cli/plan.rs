@@ -1,4 +1,10 @@
-//! `jeday plan`: its arguments.
+//! `jeday plan`: shows which core does what. Starts nothing.
+
+use super::{CliError, Context, placement, print};
+use crate::config::CliValues;
+use serde_json::json;
+use shards::topology;
+use std::process::ExitCode;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -13,4 +19,33 @@ pub struct Args {
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Prints the plan.
+///
+/// # Errors
+/// The settings cannot be used or ask for more than the machine has.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
+    let placement = placement::resolve(context, &CliValues::none())?;
+    let (topology, plan) = (&placement.topology, &placement.plan);
+    if !args.json {
+        print(&topology::render(topology, plan))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let shards: Vec<_> = (plan.shards.iter())
+        .map(|shard| json!({ "index": shard.index, "cpu": shard.cpu, "numa_node": shard.numa_node }))
+        .collect();
+    let password_cores: Vec<_> = (plan.password_cores.iter())
+        .map(|core| {
+            json!({
+                "index": core.index,
+                "cpu": core.cpu,
+                "numa_node": core.numa_node,
+                "shared_with_shard": core.shared_with_shard,
+            })
+        })
+        .collect();
+    let document = json!({ "shards": shards, "password_cores": password_cores, "notes": plan.notes });
+    print(&format!("{document:#}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -80,8 +80,8 @@ pub struct Server {
     pub body_bytes_max: usize,
     /// Bytes of a request's header.
     pub header_bytes_max: usize,
-    /// Requests of one connection that wait for their replies.
-    pub pipeline_max: usize,
+    /// Whether another server of the same user may listen there too.
+    pub share_address: bool,
     /// From the signal to stop to the end.
     pub drain_timeout: Duration,
 }

@@ -143,7 +143,7 @@ fn blank() -> Config {
             write_timeout: Duration::MAX,
             body_bytes_max: usize::MAX,
             header_bytes_max: usize::MAX,
-            pipeline_max: usize::MAX,
+            share_address: true,
             drain_timeout: Duration::MAX,
         },
         metrics: Metrics { address: Some(address) },

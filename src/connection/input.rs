@@ -1,7 +1,7 @@
 //! What has been read and not been used yet. Takes its memory from the shard's stock only while something is in it,
 //! so that an idle connection holds none.
 
-use crate::{limits::INPUT_BYTES_FIRST, server::Server};
+use crate::server::Server;
 use zeroize::Zeroize;
 
 /// Invariant: `start <= end <= bytes.len()`, and both are 0 when they are equal.
@@ -24,10 +24,7 @@ impl Input {
     /// Room for the next read; makes more when there is none.
     pub(super) fn room(&mut self, server: &Server) -> &mut [u8] {
         if self.bytes.is_empty() {
-            self.bytes = server.take_buffer();
-            // Reading needs initialised memory; a buffer that comes back from the stock mostly is.
-            let length = self.bytes.capacity().max(INPUT_BYTES_FIRST);
-            self.bytes.resize(length, 0);
+            self.bytes = server.take_input();
         }
         if self.end == self.bytes.len() {
             if self.start > 0 {
@@ -64,7 +61,7 @@ impl Input {
     /// Gives the memory back while nothing is in it.
     pub(super) fn release(&mut self, server: &Server) {
         if self.is_empty() && !self.bytes.is_empty() {
-            server.give_buffer_back(std::mem::take(&mut self.bytes));
+            server.give_input_back(std::mem::take(&mut self.bytes));
         }
     }
 }

@@ -30,7 +30,13 @@ pub(super) fn ready(server: &Server) -> Reply {
     let up = server.database().state().up > 0;
     let draining = server.stop().requested();
     let health = Health {
-        status: if draining { "draining" } else if up { "ok" } else { "unavailable" },
+        status: if draining {
+            "draining"
+        } else if up {
+            "ok"
+        } else {
+            "unavailable"
+        },
         version: env!("CARGO_PKG_VERSION"),
         checks: Checks {
             database: if up { "ok" } else { "unreachable" },

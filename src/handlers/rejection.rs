@@ -134,9 +134,7 @@ impl Rejection {
         match self {
             Rejection::Head(error) => head_status_and_code(*error),
             Rejection::Body(BodyError::TooLarge) => (Status::ContentTooLarge, "body_too_large"),
-            Rejection::Body(BodyError::TrailersTooLarge) => {
-                (Status::RequestHeaderFieldsTooLarge, "trailers_too_large")
-            }
+            Rejection::Body(BodyError::TrailersTooLarge) => (Status::RequestHeaderFieldsTooLarge, "trailers_too_large"),
             Rejection::Body(_) => (Status::BadRequest, "body_malformed"),
             Rejection::NotFound => (Status::NotFound, "not_found"),
             Rejection::MethodNotAllowed(_) => (Status::MethodNotAllowed, "method_not_allowed"),
@@ -170,9 +168,7 @@ impl Rejection {
             Rejection::MethodUnknown => "no path answers to this method".into(),
             Rejection::ContentCoding => "send the body without Content-Encoding".into(),
             Rejection::InvalidFields(_) => "one or more fields are not acceptable".into(),
-            Rejection::IdempotencyKeyMalformed => {
-                "Idempotency-Key must be 1 to 255 printable ASCII characters".into()
-            }
+            Rejection::IdempotencyKeyMalformed => "Idempotency-Key must be 1 to 255 printable ASCII characters".into(),
             Rejection::IdempotencyKeyReused => {
                 "this Idempotency-Key was used with another request: take a new key for a new request".into()
             }

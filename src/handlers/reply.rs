@@ -8,7 +8,7 @@ use crate::http::{
 use std::borrow::Cow;
 
 /// The media type of ordinary replies (RFC 8259).
-pub const JSON: FieldValue<'static> = FieldValue::from_static("application/json");
+pub(super) const JSON: FieldValue<'static> = FieldValue::from_static("application/json");
 
 /// A status, fields and a body.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use file::{KeyFile, KeyFileError};
-pub use text::{KeyTextError, KeyTextProblem};
+pub use text::{KeyTextError, KeyTextProblem, render};
 
 /// Length of every key, in bytes: what HMAC-SHA-256 (RFC 2104 section 3) and PASETO v4.local want.
 pub const KEY_BYTES: usize = 32;

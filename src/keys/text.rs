@@ -120,7 +120,7 @@ fn parse_line(content: &str) -> Result<Key, KeyTextProblem> {
 }
 
 /// Writes the text of a key file. A key without a time of creation gets `now`.
-pub(super) fn render(keys: &Keys, now: Timestamp) -> Zeroizing<String> {
+pub fn render(keys: &Keys, now: Timestamp) -> Zeroizing<String> {
     // All of it at once: a string that grows leaves its old memory behind unwiped.
     let room = FORMAT.len() + 1 + HEADER.len() + LINE_BYTES * keys.0.len();
     let mut text = Zeroizing::new(String::with_capacity(room));

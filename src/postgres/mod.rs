@@ -1,5 +1,11 @@
 //! Everything that speaks to PostgreSQL.
 
+pub mod cluster;
+pub mod connect;
 pub mod link;
+pub mod migrate;
 pub mod sqlstate;
 pub mod statements;
+pub mod target;
+mod tls;
+mod transport;

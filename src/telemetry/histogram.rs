@@ -81,10 +81,7 @@ pub(super) struct Buckets<const N: usize> {
 
 impl<const N: usize> Buckets<N> {
     const fn new() -> Self {
-        Self {
-            sum: Counter::new(),
-            counts: [const { Counter::new() }; N],
-        }
+        Self { sum: Counter::new(), counts: [const { Counter::new() }; N] }
     }
 }
 
@@ -144,10 +141,7 @@ pub(super) struct BucketTotals<const N: usize> {
 }
 
 impl<const N: usize> BucketTotals<N> {
-    pub(super) const ZERO: Self = Self {
-        sum: 0,
-        counts: [0; N],
-    };
+    pub(super) const ZERO: Self = Self { sum: 0, counts: [0; N] };
 
     pub(super) fn merge(&mut self, buckets: &Buckets<N>) {
         self.sum = self.sum.wrapping_add(buckets.sum.get());
@@ -163,10 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn naive_bucket(bounds: &[u64], value: u64) -> usize {
-        bounds
-            .iter()
-            .position(|bound| value <= *bound)
-            .unwrap_or(bounds.len())
+        bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len())
     }
 
     #[test]

@@ -110,8 +110,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<LogGuard, InitError> {
         LogFormat::Auto | LogFormat::Json => Style::Json,
     };
     let (writer, guard) = background(io::stderr(), WAITING_LINES_MAX);
-    tracing::subscriber::set_global_default(subscriber(filter, style, writer))
-        .map_err(|_| InitError::AlreadyBegun)?;
+    tracing::subscriber::set_global_default(subscriber(filter, style, writer)).map_err(|_| InitError::AlreadyBegun)?;
     Ok(guard)
 }
 
@@ -145,15 +144,9 @@ fn background(
     writer: impl io::Write + Send + 'static,
     lines_max: usize,
 ) -> (tracing_appender::non_blocking::NonBlocking, LogGuard) {
-    let (writer, worker) = NonBlockingBuilder::default()
-        .buffered_lines_limit(lines_max)
-        .lossy(true)
-        .thread_name("logs")
-        .finish(writer);
-    let guard = LogGuard {
-        dropped: DroppedLines(writer.error_counter()),
-        _worker: worker,
-    };
+    let (writer, worker) =
+        NonBlockingBuilder::default().buffered_lines_limit(lines_max).lossy(true).thread_name("logs").finish(writer);
+    let guard = LogGuard { dropped: DroppedLines(writer.error_counter()), _worker: worker };
     (writer, guard)
 }
 
@@ -178,9 +171,7 @@ enum Style {
 impl Style {
     fn human(terminal: bool) -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self::Human {
-            colours: terminal && !refused,
-        }
+        Self::Human { colours: terminal && !refused }
     }
 }
 
@@ -191,23 +182,14 @@ where
     let registry = tracing_subscriber::registry().with(filter);
     let layer = Layer::new().with_writer(writer);
     match style {
-        Style::Human { colours } => Box::new(registry.with(layer.with_ansi(colours).event_format(
-            WithShard {
-                inner: format::format().with_ansi(colours),
-                style,
-            },
-        ))),
+        Style::Human { colours } => Box::new(registry.with(
+            layer.with_ansi(colours).event_format(WithShard { inner: format::format().with_ansi(colours), style }),
+        )),
         Style::Json => {
-            let inner = format::format()
-                .json()
-                .flatten_event(true)
-                .with_span_list(false);
+            let inner = format::format().json().flatten_event(true).with_span_list(false);
             Box::new(
                 registry.with(
-                    layer
-                        .with_ansi(false)
-                        .fmt_fields(JsonFields::new())
-                        .event_format(WithShard { inner, style }),
+                    layer.with_ansi(false).fmt_fields(JsonFields::new()).event_format(WithShard { inner, style }),
                 ),
             )
         }
@@ -226,19 +208,13 @@ where
     N: for<'a> FormatFields<'a> + 'static,
     E: FormatEvent<S, N>,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let named = event.metadata().fields().field(SHARD_FIELD).is_some();
         let Some(shard) = SHARD.get().filter(|_| !named) else {
             return self.inner.format_event(context, writer, event);
         };
         let mut line = String::new();
-        self.inner
-            .format_event(context, Writer::new(&mut line), event)?;
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end_matches('\n');
         match (self.style, line.strip_suffix('}')) {
             (Style::Json, Some(open)) => writeln!(writer, "{open},\"{SHARD_FIELD}\":{shard}}}"),

@@ -19,12 +19,8 @@ mod statuses;
 pub use counters::{Counter, Gauge};
 pub use histogram::{DurationHistogram, SizeHistogram};
 pub use logs::{DroppedLines, InitError, LogFormat, LogGuard, UnknownFormat, init, name_shard};
-pub use names::{
-    Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName,
-};
+pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName};
 pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};
-pub use shard_metrics::{
-    Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics,
-};
+pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};

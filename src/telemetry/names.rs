@@ -49,18 +49,9 @@ impl Names {
     /// # Panics
     /// When there are more names than slots.
     pub const fn assert_fit(&self) {
-        assert!(
-            self.routes.len() <= ROUTES_MAX,
-            "more routes than ROUTES_MAX"
-        );
-        assert!(
-            self.statements.len() <= STATEMENTS_MAX,
-            "more statements than STATEMENTS_MAX"
-        );
-        assert!(
-            self.parse_errors.len() <= PARSE_ERRORS_MAX,
-            "more kinds of parse errors than PARSE_ERRORS_MAX"
-        );
+        assert!(self.routes.len() <= ROUTES_MAX, "more routes than ROUTES_MAX");
+        assert!(self.statements.len() <= STATEMENTS_MAX, "more statements than STATEMENTS_MAX");
+        assert!(self.parse_errors.len() <= PARSE_ERRORS_MAX, "more kinds of parse errors than PARSE_ERRORS_MAX");
         let mut i = 0;
         while i < self.statements.len() {
             assert!(

@@ -69,10 +69,7 @@ fn stat_cpu_ns(line: &str) -> Option<u64> {
 /// counting starts behind its last bracket.
 fn stat_field(line: &str, number: usize) -> Option<u64> {
     let (_, rest) = line.rsplit_once(')')?;
-    rest.split_ascii_whitespace()
-        .nth(number.checked_sub(3)?)?
-        .parse()
-        .ok()
+    rest.split_ascii_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
 }
 
 /// The process at one moment; a field is none when the kernel does not tell.
@@ -121,10 +118,7 @@ pub(super) fn start_time_ms() -> Option<u64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let started_after_boot_ms = stat_field(&stat, 22)? * NANOS_PER_TICK / 1_000_000;
     let since_boot_ms = nanos(clock_gettime(ClockId::Boottime)) / 1_000_000;
-    let now_ms = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()?
-        .as_millis() as u64;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_millis() as u64;
     now_ms.checked_sub(since_boot_ms.checked_sub(started_after_boot_ms)?)
 }
 
@@ -143,10 +137,7 @@ mod tests {
 
     #[test]
     fn schedstat_gives_nanoseconds_unless_the_kernel_keeps_none() {
-        assert_eq!(
-            schedstat_cpu_ns("260908474 80023959 59\n"),
-            Some(260_908_474)
-        );
+        assert_eq!(schedstat_cpu_ns("260908474 80023959 59\n"), Some(260_908_474));
         assert_eq!(schedstat_cpu_ns("0 0 0\n"), None);
         assert_eq!(schedstat_cpu_ns(""), None);
     }
@@ -199,11 +190,8 @@ mod tests {
         assert!(stats.resident_bytes.unwrap() > 100_000);
         assert!(stats.virtual_bytes.unwrap() >= stats.resident_bytes.unwrap());
         assert!(stats.open_fds.unwrap() >= 3);
-        let age_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_millis() as u64
-            - start_time_ms().unwrap();
+        let age_ms =
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 - start_time_ms().unwrap();
         assert!(age_ms < 3_600_000, "started {age_ms} ms ago");
     }
 }

@@ -26,10 +26,7 @@ type Labels<'a> = &'a [(&'static str, &'a str)];
 
 /// Writes a page.
 pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
-    let mut page = Page {
-        text: String::with_capacity(PAGE_BYTES),
-        numbers: itoa::Buffer::new(),
-    };
+    let mut page = Page { text: String::with_capacity(PAGE_BYTES), numbers: itoa::Buffer::new() };
     page.build();
     page.process(snapshot);
     page.http(names, snapshot);
@@ -42,11 +39,7 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
         COUNTER,
         "Log lines dropped because the log could not be written fast enough.",
     );
-    page.value(
-        "jeday_log_lines_dropped_total",
-        &[],
-        snapshot.log_lines_dropped,
-    );
+    page.value("jeday_log_lines_dropped_total", &[], snapshot.log_lines_dropped);
     page.text
 }
 
@@ -74,26 +67,10 @@ impl Page {
         self.family(name, COUNTER, "User and system CPU time of the process.");
         self.decimal::<9>(name, "", &[], process.cpu_ns);
         let gauges = [
-            (
-                "process_resident_memory_bytes",
-                "Resident memory.",
-                process.resident_bytes,
-            ),
-            (
-                "process_virtual_memory_bytes",
-                "Virtual memory.",
-                process.virtual_bytes,
-            ),
-            (
-                "process_open_fds",
-                "Open file descriptors.",
-                process.open_fds,
-            ),
-            (
-                "process_max_fds",
-                "Limit of open file descriptors.",
-                process.max_fds,
-            ),
+            ("process_resident_memory_bytes", "Resident memory.", process.resident_bytes),
+            ("process_virtual_memory_bytes", "Virtual memory.", process.virtual_bytes),
+            ("process_open_fds", "Open file descriptors.", process.open_fds),
+            ("process_max_fds", "Limit of open file descriptors.", process.max_fds),
         ];
         for (name, help, value) in gauges {
             if let Some(value) = value {
@@ -121,21 +98,13 @@ impl Page {
                     Some(code) => digits.format(*code),
                     None => "other",
                 };
-                let labels = [
-                    ("method", route.method),
-                    ("route", route.path),
-                    ("status", status),
-                ];
+                let labels = [("method", route.method), ("route", route.path), ("status", status)];
                 self.value(name, &labels, *count);
             }
         }
 
         let name = "jeday_http_request_duration_seconds";
-        self.family(
-            name,
-            HISTOGRAM,
-            "From the first byte of a request to the last of its reply, by route.",
-        );
+        self.family(name, HISTOGRAM, "From the first byte of a request to the last of its reply, by route.");
         for (route, totals) in names.routes.iter().zip(&snapshot.routes) {
             if totals.latency.counts.iter().any(|count| *count > 0) {
                 let labels = [("method", route.method), ("route", route.path)];
@@ -157,26 +126,14 @@ impl Page {
     }
 
     fn connections(&mut self, snapshot: &Snapshot) {
-        self.by_shard(
-            snapshot,
-            "jeday_connections_open",
-            GAUGE,
-            "Client connections that are open.",
-            |shard| shard.open,
-        );
-        self.by_shard(
-            snapshot,
-            "jeday_connections_accepted_total",
-            COUNTER,
-            "Client connections admitted.",
-            |shard| shard.accepted,
-        );
+        self.by_shard(snapshot, "jeday_connections_open", GAUGE, "Client connections that are open.", |shard| {
+            shard.open
+        });
+        self.by_shard(snapshot, "jeday_connections_accepted_total", COUNTER, "Client connections admitted.", |shard| {
+            shard.accepted
+        });
         let name = "jeday_connections_refused_total";
-        self.family(
-            name,
-            COUNTER,
-            "Client connections turned away at the bound on connections.",
-        );
+        self.family(name, COUNTER, "Client connections turned away at the bound on connections.");
         self.value(name, &[], snapshot.refused);
         let name = "jeday_connections_closed_total";
         self.family(name, COUNTER, "Client connections ended, by reason.");
@@ -218,16 +175,12 @@ impl Page {
         }
         type Part = fn(&StatementTotals) -> &BucketTotals<{ super::histogram::DURATION_BUCKETS }>;
         let durations: [(_, _, Part); 2] = [
-            (
-                "jeday_batch_wait_seconds",
-                "How long the oldest item of a batch waited to be sent.",
-                |totals| &totals.wait,
-            ),
-            (
-                "jeday_batch_commit_seconds",
-                "Round trip of a batch to the database, commit included.",
-                |totals| &totals.commit,
-            ),
+            ("jeday_batch_wait_seconds", "How long the oldest item of a batch waited to be sent.", |totals| {
+                &totals.wait
+            }),
+            ("jeday_batch_commit_seconds", "Round trip of a batch to the database, commit included.", |totals| {
+                &totals.commit
+            }),
         ];
         for (name, help, part) in durations {
             self.family(name, HISTOGRAM, help);
@@ -257,16 +210,8 @@ impl Page {
                 "Attempts to connect to the database that failed.",
                 totals.connect_failures,
             ),
-            (
-                "jeday_batch_retries_total",
-                "Batches sent a second time.",
-                totals.batches_retried,
-            ),
-            (
-                "jeday_batch_deadline_misses_total",
-                "Batches whose deadline passed.",
-                totals.deadline_misses,
-            ),
+            ("jeday_batch_retries_total", "Batches sent a second time.", totals.batches_retried),
+            ("jeday_batch_deadline_misses_total", "Batches whose deadline passed.", totals.deadline_misses),
         ];
         for (name, help, count) in counters {
             self.family(name, COUNTER, help);
@@ -283,13 +228,9 @@ impl Page {
     }
 
     fn shards(&mut self, snapshot: &Snapshot) {
-        self.by_shard(
-            snapshot,
-            "jeday_shard_requests_total",
-            COUNTER,
-            "Requests answered, by shard.",
-            |shard| shard.requests,
-        );
+        self.by_shard(snapshot, "jeday_shard_requests_total", COUNTER, "Requests answered, by shard.", |shard| {
+            shard.requests
+        });
         let name = "jeday_shard_cpu_seconds_total";
         self.family(name, COUNTER, "CPU time of a shard's thread.");
         for figures in &snapshot.shards {
@@ -323,17 +264,7 @@ impl Page {
     /// The two comment lines before a family. Help texts are our own and need no escapes.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         debug_assert!(!help.contains(['\\', '\n']));
-        for part in [
-            "# HELP ",
-            name,
-            " ",
-            help,
-            "\n# TYPE ",
-            name,
-            " ",
-            kind,
-            "\n",
-        ] {
+        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n"] {
             self.text.push_str(part);
         }
     }
@@ -347,25 +278,14 @@ impl Page {
     }
 
     /// A sample with a number that was counted in units of 10^-`PLACES`; exact, and without floating point.
-    fn decimal<const PLACES: u32>(
-        &mut self,
-        name: &str,
-        suffix: &str,
-        labels: Labels<'_>,
-        value: u64,
-    ) {
+    fn decimal<const PLACES: u32>(&mut self, name: &str, suffix: &str, labels: Labels<'_>, value: u64) {
         self.series(name, suffix, labels);
         self.close(!labels.is_empty());
         self.fixed::<PLACES>(value);
         self.text.push('\n');
     }
 
-    fn durations<const N: usize>(
-        &mut self,
-        name: &str,
-        labels: Labels<'_>,
-        totals: &BucketTotals<N>,
-    ) {
+    fn durations<const N: usize>(&mut self, name: &str, labels: Labels<'_>, totals: &BucketTotals<N>) {
         self.buckets(name, labels, totals, |page, i| {
             page.fixed::<6>(DURATION_BOUNDS_US[i]);
         });
@@ -392,11 +312,7 @@ impl Page {
         // Everything up to the bound is the same in each line, so it is copied from the first.
         let start = self.text.len();
         self.series(name, "_bucket", labels);
-        self.text.push_str(if labels.is_empty() {
-            "{le=\""
-        } else {
-            ",le=\""
-        });
+        self.text.push_str(if labels.is_empty() { "{le=\"" } else { ",le=\"" });
         let prefix = start..self.text.len();
         let mut below = 0;
         for (i, count) in totals.counts.iter().enumerate() {

@@ -25,20 +25,13 @@ pub struct RateLimited {
 impl RateLimited {
     /// A gate that opens at once, and then once per `interval`.
     pub const fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            admitted_at: Cell::new(None),
-            suppressed: Cell::new(0),
-        }
+        Self { interval, admitted_at: Cell::new(None), suppressed: Cell::new(0) }
     }
 
     /// When the line may be written now: how many were held back since the last one that was. Otherwise none, and
     /// this one is counted among them.
     pub fn admit(&self, now: Instant) -> Option<u64> {
-        let closed = self
-            .admitted_at
-            .get()
-            .is_some_and(|last| now.saturating_duration_since(last) < self.interval);
+        let closed = self.admitted_at.get().is_some_and(|last| now.saturating_duration_since(last) < self.interval);
         if closed {
             self.suppressed.set(self.suppressed.get().saturating_add(1));
             return None;

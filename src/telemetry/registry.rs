@@ -51,16 +51,10 @@ impl Registry {
     /// When the shard is out of range or has a writer already: two writers would lose counts.
     pub fn claim(&self, shard: usize) -> Recorder {
         let metrics = Arc::new(ShardMetrics::default());
-        let slot = Slot {
-            metrics: Arc::clone(&metrics),
-            clock: ThreadClock::of_this_thread(),
-        };
+        let slot = Slot { metrics: Arc::clone(&metrics), clock: ThreadClock::of_this_thread() };
         assert!(shard < self.slots.len(), "shard {shard} has no metrics");
         let claimed = self.slots[shard].set(slot);
-        assert!(
-            claimed.is_ok(),
-            "the metrics of shard {shard} have a writer"
-        );
+        assert!(claimed.is_ok(), "the metrics of shard {shard} have a writer");
         logs::name_shard(shard);
         Recorder::new(metrics)
     }
@@ -108,10 +102,7 @@ pub struct Recorder {
 
 impl Recorder {
     fn new(metrics: Arc<ShardMetrics>) -> Self {
-        Self {
-            metrics,
-            one_thread: PhantomData,
-        }
+        Self { metrics, one_thread: PhantomData }
     }
 
     /// A recorder that nobody reads, for tests and for commands that serve nothing.

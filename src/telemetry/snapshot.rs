@@ -67,10 +67,7 @@ pub(super) struct ShardFigures {
 impl Snapshot {
     /// A snapshot without shards.
     pub(super) fn empty(names: &Names) -> Self {
-        let route = RouteTotals {
-            statuses: [0; STATUS_SLOTS],
-            latency: BucketTotals::ZERO,
-        };
+        let route = RouteTotals { statuses: [0; STATUS_SLOTS], latency: BucketTotals::ZERO };
         let statement = StatementTotals {
             waiters: 0,
             size: BucketTotals::ZERO,
@@ -105,11 +102,7 @@ impl Snapshot {
             totals.merge(batch);
             queued.push(batch.queued.get());
         }
-        for (total, kind) in self
-            .parse_errors
-            .iter_mut()
-            .zip(&metrics.parse_errors.kinds)
-        {
+        for (total, kind) in self.parse_errors.iter_mut().zip(&metrics.parse_errors.kinds) {
             *total += kind.get();
         }
         let connections = &metrics.connections;

@@ -2,8 +2,8 @@
 
 /// Every code the server can answer with. A code that is not here is counted as `other`.
 pub(super) const STATUSES: [u16; 27] = [
-    200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 417, 421,
-    422, 428, 429, 431, 500, 501, 503, 505,
+    200, 201, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 417, 421, 422, 428, 429, 431,
+    500, 501, 503, 505,
 ];
 
 /// Slots for status counts: one a code, and the last for `other`.
@@ -27,9 +27,7 @@ static SLOTS: [u8; CODE_MAX - CODE_MIN + 1] = {
 #[inline]
 pub(super) fn status_slot(status: u16) -> usize {
     let index = usize::from(status).wrapping_sub(CODE_MIN);
-    let slot = SLOTS
-        .get(index)
-        .map_or(STATUSES.len(), |slot| (*slot).into());
+    let slot = SLOTS.get(index).map_or(STATUSES.len(), |slot| (*slot).into());
     // Never lowers anything; it lets the compiler drop the bounds check of the caller's table.
     slot.min(STATUS_SLOTS - 1)
 }

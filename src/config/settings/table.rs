@@ -122,14 +122,14 @@ pub static SETTINGS: &[Setting] = &[
         help: "Largest header of a request, request line included.",
     },
     Setting {
-        key: "server.pipeline_max",
+        key: "server.share_address",
         variables: &[],
         flag: None,
-        kind: Kind::Count(|config| &mut config.server.pipeline_max, 1..=1_024),
-        default: Fallback::Value("32"),
-        tuning: true,
+        kind: Kind::Switch(|config| &mut config.server.share_address),
+        default: Fallback::Value("false"),
+        tuning: false,
         since: FIRST,
-        help: "Requests of one connection that may wait for their replies; more are read when some are answered.",
+        help: "Listen although another server of this user does, as when one takes over from the other without a gap.",
     },
     Setting {
         key: "server.drain_timeout",
@@ -178,7 +178,7 @@ pub static SETTINGS: &[Setting] = &[
         kind: Kind::Count(|config| &mut config.database.read_connections, 1..=64),
         default: Fallback::Value("1"),
         tuning: true,
-        since: FIRST,
+        since: NEXT,
         help: "Connections of each shard for statements that only read.",
     },
     Setting {

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn encoded<I>(items: &[I], element: Type, value: for<'b> fn(&'b I) -> Value<'b>) -> Vec<u8> {
-        let sent: Vec<_> = items.iter().map(|item| Sent { item, uncertain: false }).collect();
+        let sent: Vec<_> = items.iter().map(|item| Sent { place: 0, item, uncertain: false }).collect();
         let mut out = BytesMut::new();
         let column = Column { items: &sent, element, value };
         column.to_sql(&Type::ANY, &mut out).expect("these values can be written");

@@ -34,6 +34,8 @@ pub const NAMES: &[StatementName] = &[
 /// One item of a batch on its way.
 #[derive(Debug)]
 pub struct Sent<'a, I> {
+    /// Its place among those that wait, before they were put in the order of their locks.
+    pub place: usize,
     /// The item.
     pub item: &'a I,
     /// An earlier attempt may have committed it, so that its absence from the reply does not yet say why.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     account::UserId,
-    postgres::link::{Link, LinkError, Sql},
+    postgres::link::{Link, LinkError, Lost, Sql},
 };
 use sha2::{Digest, Sha256};
 use std::{cmp::Ordering, time::Instant};
@@ -159,8 +159,12 @@ impl BatchedStatement for RegisterOnce {
             look_up(link, batch, &open, &mut outcomes, deadline).await?;
         }
         // A key that vanished in between had come to the end of its life; as good as never used, but not done either.
-        outcomes.into_iter().map(|outcome| outcome.ok_or(LinkError::Unknown)).collect()
+        outcomes.into_iter().map(|outcome| outcome.ok_or_else(vanished)).collect()
     }
+}
+
+fn vanished() -> LinkError {
+    LinkError::Unknown(Lost::Connection("an idempotency key expired while it was looked up".to_owned()))
 }
 
 async fn claim(link: &Link, batch: &[Sent<'_, Item>], deadline: Instant) -> Result<Vec<Row>, LinkError> {

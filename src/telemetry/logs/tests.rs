@@ -66,8 +66,7 @@ fn json_lines_have_the_promised_fields() {
     assert_eq!(line["attempt"], 2);
     let timestamp = line["timestamp"].as_str().unwrap();
     assert!(timestamp.ends_with('Z'), "{timestamp} is not UTC");
-    let age_s = jiff::Timestamp::now().as_second()
-        - timestamp.parse::<jiff::Timestamp>().unwrap().as_second();
+    let age_s = jiff::Timestamp::now().as_second() - timestamp.parse::<jiff::Timestamp>().unwrap().as_second();
     assert!((0..60).contains(&age_s), "{timestamp} is not now");
 }
 
@@ -81,9 +80,7 @@ fn lines_from_outside_a_shard_name_none() {
 
 #[test]
 fn an_event_that_names_a_shard_is_left_as_it_is() {
-    let text = logged("info", Style::Json, Some(3), || {
-        info!(shard = 5, "about another")
-    });
+    let text = logged("info", Style::Json, Some(3), || info!(shard = 5, "about another"));
     assert_eq!(text.matches("shard").count(), 1);
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(line["shard"], 5);
@@ -171,10 +168,7 @@ fn a_full_pipe_drops_lines_and_holds_nobody_up() {
 #[ignore = "a part of logging_begins_once_and_is_json_when_nobody_watches"]
 fn in_a_process_of_its_own() {
     let guard = init("info", LogFormat::Auto).unwrap();
-    assert_eq!(
-        init("info", LogFormat::Auto).map(drop),
-        Err(InitError::AlreadyBegun)
-    );
+    assert_eq!(init("info", LogFormat::Auto).map(drop), Err(InitError::AlreadyBegun));
     info!("begun");
     drop(guard);
 }
@@ -184,18 +178,12 @@ fn logging_begins_once_and_is_json_when_nobody_watches() {
     let this = std::env::current_exe().unwrap();
     let output = std::process::Command::new(this)
         .args(["--exact", "--ignored", "--nocapture"])
-        .arg(format!(
-            "{}::in_a_process_of_its_own",
-            module_path!().split_once("::").unwrap().1
-        ))
+        .arg(format!("{}::in_a_process_of_its_own", module_path!().split_once("::").unwrap().1))
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let errors = String::from_utf8(output.stderr).unwrap();
-    let line = errors
-        .lines()
-        .find(|line| line.starts_with('{'))
-        .expect(&errors);
+    let line = errors.lines().find(|line| line.starts_with('{')).expect(&errors);
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["message"], "begun");
 }

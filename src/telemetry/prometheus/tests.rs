@@ -8,28 +8,13 @@ use std::collections::{HashMap, HashSet};
 
 const NAMES: Names = Names {
     routes: &[
-        RouteName {
-            method: "POST",
-            path: "/auth/register",
-        },
-        RouteName {
-            method: "any",
-            path: "a \"quoted\\\npath",
-        },
-        RouteName {
-            method: "GET",
-            path: "/never/asked/for",
-        },
+        RouteName { method: "POST", path: "/auth/register" },
+        RouteName { method: "any", path: "a \"quoted\\\npath" },
+        RouteName { method: "GET", path: "/never/asked/for" },
     ],
     statements: &[
-        StatementName {
-            name: "register",
-            outcomes: &["created", "email_taken"],
-        },
-        StatementName {
-            name: "find",
-            outcomes: &["found", "absent"],
-        },
+        StatementName { name: "register", outcomes: &["created", "email_taken"] },
+        StatementName { name: "find", outcomes: &["found", "absent"] },
     ],
     parse_errors: &["bad_head", "bad_body"],
 };
@@ -281,7 +266,8 @@ fn a_histogram_looks_like_this() {
         jeday_http_request_duration_seconds_bucket{method="POST",route="/auth/register",le="+Inf"} 3
         jeday_http_request_duration_seconds_sum{method="POST",route="/auth/register"} 20.00021
         jeday_http_request_duration_seconds_count{method="POST",route="/auth/register"} 3
-    "#]].assert_eq(&histogram);
+    "#]]
+    .assert_eq(&histogram);
 }
 
 /// Splits a sample into name, labels and value, undoing the escapes; fails on anything the format does not allow.
@@ -321,9 +307,7 @@ fn parse_sample(line: &str) -> (String, Vec<(String, String)>, f64) {
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '_')
+        && name.chars().all(|other| other.is_ascii_lowercase() || other.is_ascii_digit() || other == '_')
 }
 
 /// The rules of the format, and of `promtool check metrics`.
@@ -390,10 +374,7 @@ fn buckets_are_cumulative_and_end_at_the_count() {
 
 #[test]
 fn decimals_are_exact_and_short() {
-    let mut page = Page {
-        text: String::new(),
-        numbers: itoa::Buffer::new(),
-    };
+    let mut page = Page { text: String::new(), numbers: itoa::Buffer::new() };
     for value in [0, 1, 50, 1_000_000, 1_500_000, 10_000_001] {
         page.fixed::<6>(value);
         page.text.push(' ');

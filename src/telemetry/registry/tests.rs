@@ -6,14 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 const NAMES: Names = Names {
-    routes: &[RouteName {
-        method: "POST",
-        path: "/auth/register",
-    }],
-    statements: &[StatementName {
-        name: "register",
-        outcomes: &["created", "email_taken"],
-    }],
+    routes: &[RouteName { method: "POST", path: "/auth/register" }],
+    statements: &[StatementName { name: "register", outcomes: &["created", "email_taken"] }],
     parse_errors: &["bad_head"],
 };
 
@@ -58,22 +52,12 @@ fn a_snapshot_adds_up_the_shards() {
     assert_eq!(statement.outcomes[..2], [12, 2]);
     assert_eq!((snapshot.refused, snapshot.closed[0]), (2, 2));
     assert_eq!((snapshot.received_bytes, snapshot.sent_bytes), (200, 400));
-    assert_eq!(
-        (snapshot.parse_errors[0], snapshot.database.reconnects),
-        (2, 6)
-    );
+    assert_eq!((snapshot.parse_errors[0], snapshot.database.reconnects), (2, 6));
 
-    let shards: Vec<usize> = snapshot
-        .shards
-        .iter()
-        .map(|figures| figures.shard)
-        .collect();
+    let shards: Vec<usize> = snapshot.shards.iter().map(|figures| figures.shard).collect();
     assert_eq!(shards, [0, 2], "a shard that has not started is not shown");
     for figures in &snapshot.shards {
-        assert_eq!(
-            (figures.requests, figures.accepted, figures.open),
-            (2, 5, 4)
-        );
+        assert_eq!((figures.requests, figures.accepted, figures.open), (2, 5, 4));
         assert_eq!((figures.database_connections, figures.queued[0]), (2, 4));
     }
 }
@@ -105,10 +89,7 @@ fn a_reader_never_sees_a_counter_go_back() {
                     assert!(old <= new);
                 }
                 assert!(old.statuses.iter().sum::<u64>() <= new.statuses.iter().sum());
-                assert!(
-                    before.closed[CloseReason::Peer as usize]
-                        <= now.closed[CloseReason::Peer as usize]
-                );
+                assert!(before.closed[CloseReason::Peer as usize] <= now.closed[CloseReason::Peer as usize]);
                 assert!(now.shards.iter().all(|figures| figures.open <= ROUNDS));
                 before = now;
             }

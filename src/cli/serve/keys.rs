@@ -1,0 +1,27 @@
+//! The keys that `serve` works with. Makes them by itself only beside a private cluster, whose directory they belong to.
+
+use crate::{
+    cli::CliError,
+    config::Config,
+    hardening::Peppers,
+    keys::{self, KeyFile, KeyFileError},
+};
+use jiff::Timestamp;
+
+/// Reads the peppers from the configured file.
+pub(super) fn peppers(config: &Config) -> Result<Peppers, CliError> {
+    let path = config.keys.file.as_deref().ok_or_else(|| {
+        CliError::failure("no key file is configured: without its keys no password can be stored or checked")
+            .with_hint("jeday keygen --key-file FILE makes one; then set KEY_FILE=FILE")
+    })?;
+    let file = match KeyFile::load(path) {
+        Err(KeyFileError::Missing { .. }) if config.database.url.is_none() => {
+            let keys = keys::generate(Timestamp::now()).map_err(|error| CliError::failed(&error))?;
+            tracing::info!(file = %path.display(), "made the keys of this server: keep a copy in a safe place");
+            KeyFile::create(path, keys, Timestamp::now())
+        }
+        loaded => loaded,
+    };
+    let file = file.map_err(|error| CliError::failed(&error))?;
+    Peppers::new(file.keys()).map_err(|error| CliError::failed(&error).with_hint("jeday keygen makes a file that has one"))
+}
