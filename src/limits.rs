@@ -8,8 +8,12 @@ pub const HEAD: HeadLimits =
     HeadLimits { head_bytes_max: 16 << 10, method_bytes_max: 16, target_bytes_max: 8_000, fields_max: 64 };
 
 /// Bounds of a request's body. Chunk extensions and trailers are of no use here; some clients send a few.
-pub const BODY: BodyLimits =
-    BodyLimits { body_bytes_max: 16 << 10, extension_bytes_max: 1 << 10, trailer_bytes_max: 1 << 10, trailer_fields_max: 16 };
+pub const BODY: BodyLimits = BodyLimits {
+    body_bytes_max: 16 << 10,
+    extension_bytes_max: 1 << 10,
+    trailer_bytes_max: 1 << 10,
+    trailer_fields_max: 16,
+};
 
 /// Attempts at one batch that the database undid by itself (deadlock, serialisation failure). A second failure in a
 /// row is rare, a fourth means that something else is wrong.

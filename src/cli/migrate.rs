@@ -61,15 +61,15 @@ pub enum Action {
 /// The database cannot be reached, or refuses a step; finished steps stay.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let text = match &args.action {
-        Action::Up { settings } => {
-            with_client(context, &settings.values, async |client| migrate::up(client, None).await.map(|steps| done("applied", &steps)))
-        }
+        Action::Up { settings } => with_client(context, &settings.values, async |client| {
+            migrate::up(client, None).await.map(|steps| done("applied", &steps))
+        }),
         Action::Down { steps, settings } => with_client(context, &settings.values, async |client| {
             migrate::down(client, *steps).await.map(|steps| done("taken back", &steps))
         }),
-        Action::Status { settings } => {
-            with_client(context, &settings.values, async |client| migrate::status(client).await.map(|status| listed(&status)))
-        }
+        Action::Status { settings } => with_client(context, &settings.values, async |client| {
+            migrate::status(client).await.map(|status| listed(&status))
+        }),
     };
     print(&text?)?;
     Ok(ExitCode::SUCCESS)

@@ -75,7 +75,7 @@ fn command() -> clap::Command {
 
 /// Parses the arguments and runs the subcommand they name.
 pub fn main() -> ExitCode {
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os()).of_root(rustix::process::geteuid().is_root());
     run(std::env::args_os(), environment)
 }
 

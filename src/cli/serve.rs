@@ -79,11 +79,11 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let (address, public) = listeners::public(&config.server, plan.shards.len())?;
     let operator = config.metrics.address.as_ref().map(listeners::operator).transpose()?;
     let operator_address = operator.as_ref().map(|(address, _)| *address);
-    let peppers = keys::peppers(config)?;
     let connections = database_connections(config, plan.shards.len());
     let cancelled = interrupts.cancelled();
-    let mut database =
-        database::open(config, context.environment(), connections, topology.memory_bytes, cancelled)?;
+    let mut database = database::open(config, context.environment(), connections, topology.memory_bytes, cancelled)?;
+    // After the private cluster, which has made the directory that both are in, and has locked it.
+    let peppers = keys::peppers(config)?;
 
     let registry = Arc::new(Registry::new(server::NAMES, plan.shards.len()));
     registry.export_dropped_lines(logs.dropped_lines());
@@ -190,8 +190,10 @@ fn finish(outcome: Result<(), FleetError>) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Err(FleetError::Aborted) => Err(CliError::failure("stopped at once by a second signal")),
-        Err(error @ FleetError::DrainDeadline(_)) => Err(CliError::failed(&error)
-            .with_hint("server.drain_timeout says how long requests under way are waited for")),
+        Err(error @ FleetError::DrainDeadline(_)) => {
+            Err(CliError::failed(&error)
+                .with_hint("server.drain_timeout says how long requests under way are waited for"))
+        }
         Err(error) => Err(CliError::failed(&error)),
     }
 }
@@ -202,7 +204,12 @@ fn check_machine(config: &config::Config, shards: usize) -> Result<(), CliError>
     let _ = preflight::raise_locked_memory();
     let checks = preflight::run(&preflight::Needs { executors: shards, connections: descriptors(config, shards) });
     for check in checks.iter().filter(|check| check.verdict == preflight::Verdict::Warning) {
-        tracing::warn!(check = check.name, found = check.value, remedy = check.remedy, "the machine could serve better");
+        tracing::warn!(
+            check = check.name,
+            found = check.value,
+            remedy = check.remedy,
+            "the machine could serve better"
+        );
     }
     preflight::fatal(&checks).map_err(|error| CliError::failed(&error).with_hint("jeday doctor shows all checks"))
 }

@@ -151,7 +151,7 @@ fn config_shows_values_with_their_sources() {
         write_timeout = "20s"       # from default
         body_bytes_max = "16KiB"    # from default
         header_bytes_max = "16KiB"  # from default
-        pipeline_max = 32           # from default
+        share_address = false       # from default
         drain_timeout = "20s"       # from default
 
         [metrics]
@@ -194,9 +194,9 @@ fn config_shows_values_with_their_sources() {
         format = "json"  # from --set
 
         [cores]
-        request_shards = "auto"  # from default
-        password_cores = "auto"  # from default
-        cpus = "auto"            # from default
+        request_shards = 2  # from topology
+        password_cores = 1  # from topology
+        cpus = "auto"       # from default
     "##]]
     .assert_eq(&text);
     let json = shown(&["--json"], &variables).unwrap();

@@ -3,7 +3,8 @@
 use super::sources::Source;
 use super::sources::environment::Environment;
 
-/// For a process without a home: the place that the Filesystem Hierarchy Standard (3.0, section 5.8) names.
+/// For a process without a home, and for root, into whose home the user that PostgreSQL then runs as cannot look: the
+/// place that the Filesystem Hierarchy Standard (3.0, section 5.8) names.
 const WITHOUT_HOME: &str = "/var/lib/jeday";
 
 /// The directory, and what it follows from. These variables are ambient, not addressed to Jeday, so that they rank
@@ -22,6 +23,9 @@ pub(super) fn state_directory(environment: &Environment) -> (String, Source) {
     };
     if let Some(path) = absolute("XDG_STATE_HOME") {
         return (format!("{path}/jeday"), Source::Derived("XDG_STATE_HOME"));
+    }
+    if environment.is_root() {
+        return (WITHOUT_HOME.to_owned(), Source::Derived("the user root"));
     }
     match absolute("HOME") {
         Some(path) => (format!("{path}/.local/state/jeday"), Source::Derived("HOME")),

@@ -61,8 +61,9 @@ pub(super) fn open(
 /// What `DB_URL` and the like name.
 pub(in crate::cli) fn configured(url: &str, environment: &config::Environment) -> Result<Target, CliError> {
     let variable = |name: &str| environment.get(name).map(str::to_owned);
-    Target::parse(url, variable)
-        .map_err(|error| CliError::failed(&error).with_hint("DB_URL takes what psql takes, as postgres://user@host/database"))
+    Target::parse(url, variable).map_err(|error| {
+        CliError::failed(&error).with_hint("DB_URL takes what psql takes, as postgres://user@host/database")
+    })
 }
 
 /// How connections are made.

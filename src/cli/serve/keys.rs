@@ -17,11 +17,13 @@ pub(super) fn peppers(config: &Config) -> Result<Peppers, CliError> {
     let file = match KeyFile::load(path) {
         Err(KeyFileError::Missing { .. }) if config.database.url.is_none() => {
             let keys = keys::generate(Timestamp::now()).map_err(|error| CliError::failed(&error))?;
-            tracing::info!(file = %path.display(), "made the keys of this server: keep a copy in a safe place");
-            KeyFile::create(path, keys, Timestamp::now())
+            KeyFile::create(path, keys, Timestamp::now()).inspect(|_| {
+                tracing::info!(file = %path.display(), "made the keys of this server: keep a copy in a safe place");
+            })
         }
         loaded => loaded,
     };
     let file = file.map_err(|error| CliError::failed(&error))?;
-    Peppers::new(file.keys()).map_err(|error| CliError::failed(&error).with_hint("jeday keygen makes a file that has one"))
+    Peppers::new(file.keys())
+        .map_err(|error| CliError::failed(&error).with_hint("jeday keygen makes a file that has one"))
 }

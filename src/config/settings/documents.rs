@@ -85,7 +85,7 @@ fn default(setting: &Setting) -> String {
         Fallback::Value(text) => text.to_owned(),
         Fallback::Unset(meaning) => format!("none: {meaning}"),
         Fallback::StateDirectory => {
-            "systemd's STATE_DIRECTORY, else XDG_STATE_HOME/jeday, else ~/.local/state/jeday".to_owned()
+            "systemd's STATE_DIRECTORY, else XDG_STATE_HOME/jeday, else /var/lib/jeday for root, else ~/.local/state/jeday".to_owned()
         }
         Fallback::KeysFile => {
             "the file keys in the state directory with the private cluster, none with a database of your own".to_owned()

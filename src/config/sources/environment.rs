@@ -8,22 +8,36 @@ use std::ffi::OsString;
 
 const PREFIX: &str = "JEDAY_";
 
-/// Environment variables by name. No `Debug`: a value may be a secret.
+/// Environment variables by name, and whose they are. No `Debug`: a value may be a secret.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, OsString>);
+pub struct Environment {
+    variables: BTreeMap<String, OsString>,
+    root: bool,
+}
 
 impl Environment {
     /// Takes the variables over. One whose name is not valid UTF-8 is none of Jeday's.
     pub fn new<N: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let named =
             variables.into_iter().filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
-        Self(named.collect())
+        Self { variables: named.collect(), root: false }
+    }
+
+    /// Says whether the process runs as root.
+    #[must_use]
+    pub fn of_root(self, root: bool) -> Self {
+        Self { root, ..self }
+    }
+
+    /// Whether the process runs as root.
+    pub fn is_root(&self) -> bool {
+        self.root
     }
 
     /// The value, when it is there, not empty, and valid UTF-8. An empty variable counts as absent, as in the Go
     /// version: compose files pass on variables that are not set as empty ones.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.to_str().filter(|text| !text.is_empty())
+        self.variables.get(name)?.to_str().filter(|text| !text.is_empty())
     }
 
     /// The texts, those that win last, and complaints about variables that seem to be meant for Jeday.
@@ -40,7 +54,7 @@ impl Environment {
                 known.push(name);
             }
         }
-        for (name, value) in &self.0 {
+        for (name, value) in &self.variables {
             if known.contains(name) && value.to_str().is_none() {
                 problems.push(Problem::new(format!("{name}: the value is not valid UTF-8")));
             }

@@ -105,7 +105,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         write_timeout = "20s"       # from default
         body_bytes_max = 20000      # from /etc/jeday.toml:3
         header_bytes_max = "16KiB"  # from default
-        pipeline_max = 32           # from default
+        share_address = false       # from default
         drain_timeout = "20s"       # from default
 
         [metrics]

@@ -144,6 +144,13 @@ fn the_state_directory_follows_systemd_then_xdg_then_home() {
 }
 
 #[test]
+fn root_keeps_its_state_where_the_database_user_can_enter() {
+    let environment = Environment::new([("HOME", "/root")]).of_root(true);
+    let (config, _) = Config::resolve(&Sources { environment, ..Sources::default() }).unwrap();
+    assert_eq!(config.cluster.state_directory, PathBuf::from("/var/lib/jeday"));
+}
+
+#[test]
 fn a_keys_file_is_made_up_only_beside_the_private_cluster() {
     let keys = |environment: &[(&str, &str)]| {
         let (config, _) = Config::resolve(&Sources {

@@ -4,7 +4,7 @@
 use super::{SUPERUSER, account::Runner, error::ClusterError, log::Log, place, programs::Programs, settings};
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -58,12 +58,12 @@ impl Creation<'_> {
     }
 
     fn finish(&self, mut command: Command, input: &str) -> Result<(), ClusterError> {
-        let log_failed = |error| ClusterError::io("write", &self.log.path)(error);
-        let mark = self.log.mark();
-        let output = self.log.open().map_err(log_failed)?;
         let program = Path::new(command.get_program()).to_owned();
-        command.stdout(Stdio::null()).stderr(output).stdin(Stdio::piped());
+        // Through a pipe rather than into the log: on a full disk the log would not have the reason either.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(ClusterError::io("run", &program))?;
+        let stderr = child.stderr.take();
+        let said = thread::spawn(move || stderr.map(io::read_to_string).and_then(Result::ok).unwrap_or_default());
         if let Some(mut stdin) = child.stdin.take() {
             // A program that has ended before it read this says why in its status.
             let _ = stdin.write_all(input.as_bytes());
@@ -81,7 +81,8 @@ impl Creation<'_> {
         if status.success() {
             return Ok(());
         }
-        let reason = self.log.complaint(mark).unwrap_or_else(|| status.to_string());
+        let said = said.join().unwrap_or_default();
+        let reason = self.log.keep(&said).unwrap_or_else(|| format!("it ended with {status}"));
         Err(ClusterError::Setup { reason, log: self.log.path.clone() })
     }
 

@@ -1,8 +1,9 @@
 //! PostgreSQL's log: a file that Jeday opens and PostgreSQL appends to. Bounded: past its size the file is set aside.
 
+use rustix::fs::statvfs;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -13,7 +14,7 @@ const BYTES_MAX: u64 = 8 << 20;
 /// More than PostgreSQL says between starting and giving up.
 const TAIL_BYTES_MAX: u64 = 64 << 10;
 
-/// The log, and where the present run's part of it begins.
+/// The log.
 #[derive(Debug, Clone)]
 pub(super) struct Log {
     pub path: PathBuf,
@@ -42,10 +43,22 @@ impl Log {
         OpenOptions::new().write(true).open(&self.path)?.set_len(0)
     }
 
-    /// Why a program has failed that wrote here since `mark`: its last complaint.
-    pub(super) fn complaint(&self, mark: u64) -> Option<String> {
-        let text = tail(&self.path, mark).ok()?;
-        complaint(&text)
+    /// Why a program has failed that wrote here since `mark`. On a full disk it could not say.
+    pub(super) fn complaint(&self, mark: u64) -> String {
+        let said = tail(&self.path, mark).ok().and_then(|text| complaint(&text));
+        said.unwrap_or_else(|| match statvfs(&self.path) {
+            Ok(disk) => {
+                format!("it ended without a word ({} MiB are free on its disk)", (disk.f_bavail * disk.f_frsize) >> 20)
+            }
+            Err(_) => "it ended without a word".to_owned(),
+        })
+    }
+
+    /// Adds what a program has said, and tells why it has failed.
+    pub(super) fn keep(&self, said: &str) -> Option<String> {
+        // Whoever asks is told the reason itself; the rest is lost on a full disk.
+        let _ = self.open().and_then(|mut file| file.write_all(said.as_bytes()));
+        complaint(said)
     }
 }
 
@@ -70,7 +83,6 @@ fn complaint(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn the_complaint_is_the_gravest_line_without_its_prefix() {
@@ -95,6 +107,6 @@ mod tests {
         log.bound().unwrap();
         writer.write_all(b"FATAL:  z\n").unwrap();
         assert_eq!(fs::metadata(directory.path().join("postgres.log.1")).unwrap().len(), BYTES_MAX + 1);
-        assert_eq!(log.complaint(0).unwrap(), "z");
+        assert_eq!(log.complaint(0), "z");
     }
 }

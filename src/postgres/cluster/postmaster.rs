@@ -90,7 +90,7 @@ impl Postmaster {
                 return Ok(());
             }
             if process.ends_within(POLL) {
-                let reason = self.log.complaint(mark).unwrap_or_else(|| "it ended without a word".to_owned());
+                let reason = self.log.complaint(mark);
                 return Err(ClusterError::Start { reason, log: self.log.path.clone() });
             }
             if cancelled() {
