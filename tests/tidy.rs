@@ -70,7 +70,12 @@ fn long_tests_have_a_file_of_their_own() {
         match source.code[from..].lines().count() {
             0..=TEST_LINES_MAX => Vec::new(),
             lines => {
-                vec![source.breach_at(from, format!("{lines} lines of tests: past {TEST_LINES_MAX} they move to tests.rs"))]
+                vec![
+                    source.breach_at(
+                        from,
+                        format!("{lines} lines of tests: past {TEST_LINES_MAX} they move to tests.rs"),
+                    ),
+                ]
             }
         }
     });
@@ -100,7 +105,8 @@ fn every_source_is_part_of_a_crate() {
     let declares = |parent: &str, name: &str| {
         let parent = sources.iter().find(|source| source.file.path == parent)?;
         let found = words(&parent.code, name).any(|at| {
-            parent.code[..at].trim_end().ends_with("mod") && parent.code[at + name.len()..].trim_start().starts_with(';')
+            parent.code[..at].trim_end().ends_with("mod")
+                && parent.code[at + name.len()..].trim_start().starts_with(';')
         });
         found.then_some(())
     };
@@ -182,7 +188,9 @@ fn unsafe_code_is_named_and_explained() {
         }
         for at in words(&source.code, "unsafe") {
             if !file.is_in(&UNSAFE_FILES) {
-                breaches.push(source.breach_at(at, "unsafe code is in the files that tests/tidy.rs names, and nowhere else"));
+                breaches.push(
+                    source.breach_at(at, "unsafe code is in the files that tests/tidy.rs names, and nowhere else"),
+                );
             }
             // The comment stands right above the statement, on one or more lines.
             let lines: Vec<&str> = file.text.lines().take(source.line_at(at) - 1).collect();
@@ -201,12 +209,19 @@ fn tests_are_named_for_behaviour() {
         let mut breaches = Vec::new();
         for (at, _) in source.code.match_indices("#[test]") {
             let after = &source.code[at..];
-            let Some(name) = words(after, "fn").next().map(|function| after[function + 2..].trim_start()) else { continue };
+            if after["#[test]".len()..].trim_start().starts_with("#[ignore") {
+                continue;
+            }
+            let Some(name) = words(after, "fn").next().map(|function| after[function + 2..].trim_start()) else {
+                continue;
+            };
             let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let words: Vec<&str> = name.split('_').collect();
             let ordered = words[0] == "test" || words[words.len() - 1].parse::<u32>().is_ok();
             if ordered || words.len() < 3 {
-                let rule = format!("{name} does not say which behaviour it protects, as duplicate_email_spares_its_batch does");
+                let rule = format!(
+                    "{name} does not say which behaviour it protects, as duplicate_email_spares_its_batch does"
+                );
                 breaches.push(source.breach_at(at, rule));
             }
         }
@@ -224,8 +239,12 @@ fn an_api_test_file_holds_one_behaviour() {
         let tests = source.code.matches("#[test]").count();
         match (path.as_str(), tests) {
             ("tests/api/main.rs", 0) => Vec::new(),
-            ("tests/api/main.rs", _) => vec![source.file.breach(0, "main.rs lists the behaviours; each has its own file")],
-            (_, 0) => vec![source.file.breach(0, "a file here protects a behaviour; what serves tests stands in tests/support")],
+            ("tests/api/main.rs", _) => {
+                vec![source.file.breach(0, "main.rs lists the behaviours; each has its own file")]
+            }
+            (_, 0) => vec![
+                source.file.breach(0, "a file here protects a behaviour; what serves tests stands in tests/support"),
+            ],
             _ => Vec::new(),
         }
     });
@@ -240,7 +259,8 @@ fn nothing_is_left_for_later() {
         (!is_generated(file)).then(|| format!("{mark}: do it, or file an issue"))
     });
     each_source(|source| {
-        let macros = ["todo", "unimplemented"].iter().flat_map(|name| words(&source.code, name).map(move |at| (name, at)));
+        let macros =
+            ["todo", "unimplemented"].iter().flat_map(|name| words(&source.code, name).map(move |at| (name, at)));
         let used = macros.filter(|(name, at)| source.code[at + name.len()..].starts_with('!'));
         used.map(|(name, at)| source.breach_at(at, format!("{name}! is no code"))).collect()
     });
@@ -253,7 +273,13 @@ fn lines_end_where_their_text_ends() {
         blank.then(|| "white space at the end of the line".to_owned())
     });
     let unended = |file: &File| !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n"));
-    report(FILES.iter().filter(|file| unended(file)).map(|file| file.breach(0, "a file ends with one line break")).collect());
+    report(
+        FILES
+            .iter()
+            .filter(|file| unended(file))
+            .map(|file| file.breach(0, "a file ends with one line break"))
+            .collect(),
+    );
 }
 
 #[test]

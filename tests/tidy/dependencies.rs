@@ -1,5 +1,5 @@
-//! What is taken from elsewhere: each direct dependency stands in the table of ARCHITECTURE.md with the folder that owns
-//! its concern, and is named nowhere else. Licences are not looked at here.
+//! What is taken from elsewhere: each direct dependency stands in the table of ARCHITECTURE.md with the folder that
+//! owns its concern, and is named nowhere else. Licences are not looked at here.
 
 use super::{
     layers::words,
@@ -27,9 +27,22 @@ const FIXED: &[(&str, &[&str])] = &[
 /// What must not appear in the runtime's code: it knows no protocol and no secret.
 const UNKNOWN_TO_SHARDS: [&str; 6] = ["argon", "hmac", "http", "jeday", "postgres", "sql"];
 
+/// Where tools of all trades are named: errors, logs, tests.
+const EVERYWHERE: &str = "everywhere";
+
 struct Row {
     line: usize,
     places: Vec<String>,
+}
+
+impl Row {
+    fn covers(&self, source: &Rust) -> bool {
+        self.places.iter().any(|place| place == EVERYWHERE || source.file.is_in(&[place]))
+    }
+
+    fn shown(&self) -> String {
+        self.places.join(", ")
+    }
 }
 
 pub fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
@@ -53,9 +66,13 @@ pub fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
             breaches.push(table.breach(row.line, format!("{name} is no direct dependency any more")));
             continue;
         }
-        breaches.extend(named_elsewhere(name, row, sources));
-        if !row.places.iter().any(|place| sources.iter().any(|source| source.file.is_in(&[place]) && names(source, name).is_some())) {
-            breaches.push(table.breach(row.line, format!("{name} is named nowhere in {}: is it needed?", row.places.join(", "))));
+        let (covered, elsewhere): (Vec<_>, Vec<_>) = sources.iter().partition(|source| row.covers(source));
+        for (source, at) in elsewhere.iter().filter_map(|source| Some((source, names(source, name)?))) {
+            let rule = format!("{name} belongs to {}, by the table of {TABLE}", row.shown());
+            breaches.push(source.breach_at(at, rule));
+        }
+        if !covered.iter().any(|source| names(source, name).is_some()) {
+            breaches.push(table.breach(row.line, format!("{name} is named nowhere in {}: is it needed?", row.shown())));
         }
     }
     for (name, places) in FIXED {
@@ -74,21 +91,12 @@ pub fn of_shards(sources: &[Rust]) -> Vec<Breach> {
         let code = source.code.to_lowercase();
         for word in UNKNOWN_TO_SHARDS {
             if let Some(at) = code.find(word) {
-                breaches.push(source.breach_at(at, format!("shards/ knows no HTTP, no SQL and no password, but names {word}")));
+                let rule = format!("shards/ knows no HTTP, no SQL and no password, but names {word}");
+                breaches.push(source.breach_at(at, rule));
             }
         }
     }
     breaches
-}
-
-fn named_elsewhere(name: &str, row: &Row, sources: &[Rust]) -> Vec<Breach> {
-    let places: Vec<&str> = row.places.iter().map(String::as_str).collect();
-    let elsewhere = sources.iter().filter(|source| !source.file.is_in(&places));
-    let named = elsewhere.filter_map(|source| {
-        let at = names(source, name)?;
-        Some(source.breach_at(at, format!("{name} belongs to {}, by the table of {TABLE}", row.places.join(", "))))
-    });
-    named.collect()
 }
 
 /// The rows between the markers, by crate: `| crate | licence | where | why |`.
@@ -133,7 +141,7 @@ fn names(source: &Rust, name: &str) -> Option<usize> {
         let before = code[..*at].trim_end();
         let after = code[at + krate.len()..].trim_start();
         let is_path = after.starts_with("::") && !before.ends_with("::") && !before.ends_with('.');
-        is_path || before.ends_with("use") && after.starts_with([';', ' ']) || before.ends_with("[") && after.starts_with("::")
+        is_path || before.ends_with("use") && after.starts_with(';')
     })
 }
 

@@ -3,8 +3,8 @@
 
 use std::{fmt, fs, path::Path, sync::LazyLock};
 
-/// What is built, fetched or measured here, and is no part of the project.
-const SKIPPED: [&str; 5] = [".git", ".tools", "bench-results", "target", "node_modules"];
+/// What git, builds and measurements leave in the project's folder.
+const NOT_OURS: [&str; 4] = [".git", ".tools", "bench-results", "target"];
 
 /// A rule that is broken, and where.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +102,7 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().expect("names of files are UTF-8");
-        if SKIPPED.contains(&name) {
+        if folder == root && NOT_OURS.contains(&name) {
             continue;
         }
         if path.is_dir() {
