@@ -45,7 +45,7 @@ impl Row {
     }
 }
 
-pub fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
+pub(crate) fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
     let Some(table) = files.iter().find(|file| file.path == TABLE) else {
         return vec![Breach { path: TABLE.to_owned(), line: 0, rule: "there is no table of dependencies".to_owned() }];
     };
@@ -85,7 +85,7 @@ pub fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
     breaches
 }
 
-pub fn of_shards(sources: &[Rust]) -> Vec<Breach> {
+pub(crate) fn of_shards(sources: &[Rust]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for source in sources.iter().filter(|source| source.file.is_in(&["shards/"])) {
         let code = source.code.to_lowercase();

@@ -72,7 +72,7 @@ const AGAINST_THE_FLOW: &[(&str, &str, &str)] = &[
     ("limits", "http::head::HeadLimits", "the bounds of a head, one value each, are a struct of http"),
 ];
 
-pub fn breaches(files: &[Rust]) -> Vec<Breach> {
+pub(crate) fn breaches(files: &[Rust]) -> Vec<Breach> {
     let may: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
     let mut breaches = Vec::new();
     let mut used = BTreeSet::new();
@@ -176,7 +176,7 @@ fn after_alias(rest: &str) -> &str {
 }
 
 /// Where this word stands by itself.
-pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     code.match_indices(word)
         .map(|(at, _)| at)

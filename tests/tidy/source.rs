@@ -8,11 +8,11 @@ const NOT_OURS: [&str; 4] = [".git", ".tools", "bench-results", "target"];
 
 /// A rule that is broken, and where.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Breach {
-    pub path: String,
+pub(crate) struct Breach {
+    pub(crate) path: String,
     /// From 1; 0 when it is about the file as a whole.
-    pub line: usize,
-    pub rule: String,
+    pub(crate) line: usize,
+    pub(crate) rule: String,
 }
 
 impl fmt::Display for Breach {
@@ -26,19 +26,19 @@ impl fmt::Display for Breach {
 
 /// A text file of the project.
 #[derive(Clone)]
-pub struct File {
+pub(crate) struct File {
     /// From the project's folder, with `/`.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl File {
-    pub fn breach(&self, line: usize, rule: impl Into<String>) -> Breach {
+    pub(crate) fn breach(&self, line: usize, rule: impl Into<String>) -> Breach {
         Breach { path: self.path.clone(), line, rule: rule.into() }
     }
 
     /// Whether it lies in one of these folders, or is one of these files.
-    pub fn is_in(&self, places: &[&str]) -> bool {
+    pub(crate) fn is_in(&self, places: &[&str]) -> bool {
         places.iter().any(|place| match place.ends_with('/') {
             true => self.path.starts_with(place),
             false => self.path == *place,
@@ -47,18 +47,18 @@ impl File {
 }
 
 /// A Rust file, taken apart. Both texts have the lines and columns of the original, with blanks for the rest.
-pub struct Rust {
-    pub file: File,
+pub(crate) struct Rust {
+    pub(crate) file: File,
     /// Without comments and without the insides of literals.
-    pub code: String,
+    pub(crate) code: String,
     /// The insides of literals.
-    pub literals: String,
+    pub(crate) literals: String,
     /// Bytes from here on are compiled for tests only.
     tests_from: usize,
 }
 
 impl Rust {
-    pub fn parse(file: File) -> Rust {
+    pub(crate) fn parse(file: File) -> Rust {
         let (code, _, literals) = split(&file.text);
         let tests_from = match is_test_file(&file.path) {
             true => 0,
@@ -69,15 +69,15 @@ impl Rust {
     }
 
     /// The code that the product is made of.
-    pub fn product(&self) -> &str {
+    pub(crate) fn product(&self) -> &str {
         &self.code[..self.tests_from]
     }
 
-    pub fn line_at(&self, at: usize) -> usize {
+    pub(crate) fn line_at(&self, at: usize) -> usize {
         1 + self.code[..at].matches('\n').count()
     }
 
-    pub fn breach_at(&self, at: usize, rule: impl Into<String>) -> Breach {
+    pub(crate) fn breach_at(&self, at: usize, rule: impl Into<String>) -> Breach {
         self.file.breach(self.line_at(at), rule)
     }
 }
@@ -87,7 +87,7 @@ fn is_test_file(path: &str) -> bool {
 }
 
 /// Every text file of the project.
-pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+pub(crate) static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     walk(root, root, &mut files);
@@ -95,7 +95,7 @@ pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
 });
 
 /// Every Rust file of the project.
-pub static SOURCES: LazyLock<Vec<Rust>> =
+pub(crate) static SOURCES: LazyLock<Vec<Rust>> =
     LazyLock::new(|| FILES.iter().filter(|file| file.path.ends_with(".rs")).cloned().map(Rust::parse).collect());
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) {
