@@ -3,6 +3,7 @@
 use crate::support::{
     client::{Client, registration, user},
     metrics::Metrics,
+    postgres::TestCluster,
     server::{Deployment, Server},
     session::Session,
 };
@@ -54,14 +55,13 @@ fn duplicate_email_spares_its_batch() {
     let server =
         deployment.serve_with(&["cores.request_shards=1", "database.write_connections=1", "database.deadline=60s"]);
     assert_eq!(server.connect().register("old@example.com").status, 201);
-    let mut session = Session::open(crate::support::postgres::TestCluster::shared(), deployment.database());
+    let mut session = Session::open(TestCluster::shared(), deployment.database());
     session.hold_registrations();
 
     // The first batch has one item and waits for the table; all others gather behind it and become one batch.
     let mut first = server.connect();
     first.send(registration(&[], &user("first@example.com")));
-    Metrics::once(&server, "the first is sent", |metrics| metrics.sum("jeday_batch_waiters", &[]) == 1.0);
-    Metrics::await_queue(&server, 0);
+    Metrics::await_sent(&server, 1);
     let emails: Vec<String> = (0..90)
         .map(|number| match number % 3 {
             0 => format!("user{number}@example.com"),
