@@ -24,5 +24,8 @@ mod passwords;
 mod persistence;
 mod registering;
 mod routing;
+mod secrecy;
+mod start_up_errors;
+mod stopping;
 mod timeouts;
 mod usernames;
