@@ -1,8 +1,11 @@
 //! Arguments, then configuration, then run.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
-/// Takes a tenth off the time a shard spends outside the kernel: its allocations are small, many, and of its own thread.
+/// Takes a tenth off the time a shard spends outside the kernel: its allocations are small, many, and of its own
+/// thread.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

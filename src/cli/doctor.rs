@@ -106,6 +106,9 @@ fn as_text(checks: &[Check]) -> String {
 }
 
 fn as_json(checks: &[Check]) -> Value {
-    let object = |check: &Check| json!({ "name": check.name, "value": check.value, "verdict": word(check.verdict), "remedy": check.remedy });
+    let object = |check: &Check| {
+        let verdict = word(check.verdict);
+        json!({ "name": check.name, "value": check.value, "verdict": verdict, "remedy": check.remedy })
+    };
     checks.iter().map(object).collect()
 }

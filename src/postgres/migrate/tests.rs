@@ -1,3 +1,5 @@
+//! The steps on a real database are tested in `tests/cluster/migrations.rs`; here stands what needs none.
+
 use super::*;
 use std::{collections::BTreeSet, fs, path::Path};
 

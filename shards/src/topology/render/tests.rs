@@ -13,7 +13,7 @@ fn check(topology: &Topology, request: &PlanRequest, expected: Expect) {
 }
 
 #[test]
-fn two_cpus() {
+fn a_small_machine_shows_which_cpu_does_both() {
     check(
         &machine(1, 1, 2, 1),
         &PlanRequest::default(),
@@ -34,7 +34,7 @@ fn two_cpus() {
 }
 
 #[test]
-fn hardware_threads() {
+fn threads_of_one_core_stand_side_by_side() {
     check(
         &machine(1, 1, 8, 2),
         &PlanRequest::default(),
@@ -56,7 +56,7 @@ fn hardware_threads() {
 }
 
 #[test]
-fn two_nodes() {
+fn nodes_and_caches_are_told_apart() {
     check(
         &machine(2, 4, 8, 1),
         &PlanRequest::default(),
