@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// Takes a tenth off the time a shard spends outside the kernel: its allocations are small, many, and of its own
 /// thread.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     jeday::cli::main()

@@ -166,10 +166,10 @@ pub static SETTINGS: &[Setting] = &[
         variables: &["DB_WRITE_CONNECTIONS"],
         flag: None,
         kind: Kind::Count(|config| &mut config.database.write_connections, 1..=64),
-        default: Fallback::Value("2"),
+        default: Fallback::Value("1"),
         tuning: true,
         since: FIRST,
-        help: "Connections of each shard for statements that write.",
+        help: "Connections of each shard for statements that write; more pay where the database is a network away.",
     },
     Setting {
         key: "database.read_connections",
