@@ -288,10 +288,10 @@ fn lines_fit_a_screen() {
     each_source(|source| {
         let lines = source.file.text.lines().zip(source.literals.lines()).enumerate();
         let too_long = lines.filter(|(_, (line, literals))| {
+            let columns = line.chars().count();
             // A literal that is best left in one piece may stick out.
-            let literal = literals.trim().chars().count();
-            line.chars().count() > COLUMNS_MAX && line.chars().count() - literal > COLUMNS_MAX / 2
-                || literal == 0 && line.chars().count() > COLUMNS_MAX
+            let literal = literals.split_whitespace().map(str::len).sum::<usize>() > COLUMNS_MAX / 4;
+            columns > COLUMNS_MAX && !literal
         });
         too_long.map(|(number, _)| source.file.breach(number + 1, format!("more than {COLUMNS_MAX} columns"))).collect()
     });
