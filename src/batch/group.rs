@@ -88,7 +88,8 @@ impl GroupBuilder {
 
     /// Adds a statement with its own queue.
     pub fn statement<S: BatchedStatement>(&mut self, window: Window, capacity: usize) -> Intake<S::Item, S::Outcome> {
-        let intake = Intake::new(window, capacity, self.config.answer_within, self.senders.clone());
+        let (within, senders, metrics) = (self.config.answer_within, self.senders.clone(), self.metrics.clone());
+        let intake = Intake::new(window, capacity, within, senders, metrics, S::METRIC);
         self.sources.push(Rc::new(StatementSource::<S> {
             intake: intake.clone(),
             metrics: self.metrics.clone(),

@@ -3,7 +3,10 @@
 //! Invariant: an item that was taken in is answered exactly once: by its batch, or by its deadline while it still
 //! waits here. A waiter that has gone away changes nothing for its item.
 
-use crate::batch::window::{Decision, Window};
+use crate::{
+    batch::window::{Decision, Window},
+    telemetry::{Batch, Recorder},
+};
 use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
@@ -61,6 +64,9 @@ struct Inner<I, O> {
     capacity: usize,
     answer_within: Duration,
     senders: Rc<Senders>,
+    metrics: Recorder,
+    /// The statement's place among the metrics.
+    metric: usize,
     /// Whoever answers what waits too long, while there is nothing that could.
     timekeeper: Cell<Option<Waker>>,
 }
@@ -98,8 +104,16 @@ impl<I, O> Clone for Intake<I, O> {
 }
 
 impl<I, O> Intake<I, O> {
-    /// An empty queue for at most `capacity` items, each of which is answered within `answer_within`.
-    pub(crate) fn new(window: Window, capacity: usize, answer_within: Duration, senders: Rc<Senders>) -> Self {
+    /// An empty queue for at most `capacity` items, each of which is answered within `answer_within`. Its length is
+    /// shown as the gauges of the statement that has the place `metric` among the metrics.
+    pub(crate) fn new(
+        window: Window,
+        capacity: usize,
+        answer_within: Duration,
+        senders: Rc<Senders>,
+        metrics: Recorder,
+        metric: usize,
+    ) -> Self {
         Intake(Rc::new(Inner {
             queue: RefCell::new(VecDeque::with_capacity(window.length_max.min(capacity))),
             waiters: RefCell::default(),
@@ -107,6 +121,8 @@ impl<I, O> Intake<I, O> {
             capacity,
             answer_within,
             senders,
+            metrics,
+            metric,
             timekeeper: Cell::new(None),
         }))
     }
@@ -114,7 +130,7 @@ impl<I, O> Intake<I, O> {
     /// A queue without connections, for measuring what stands in front of the database; see [`Intake::answer_batch`].
     #[must_use]
     pub fn detached(window: Window, capacity: usize, answer_within: Duration) -> Self {
-        Intake::new(window, capacity, answer_within, Rc::default())
+        Intake::new(window, capacity, answer_within, Rc::default(), Recorder::detached(), 0)
     }
 
     /// Answers the batch that a free connection would send now, by `outcome` in the database's stead. Returns its
@@ -143,7 +159,9 @@ impl<I, O> Intake<I, O> {
         let since = Instant::now();
         let deadline = since + self.0.answer_within;
         queue.push_back(Queued { item, waiter, since, deadline, uncertain: false });
+        self.show_length(&queue);
         drop(queue);
+        self.gauges().waiters.inc();
         if let Some(timekeeper) = self.0.timekeeper.take() {
             timekeeper.wake();
         }
@@ -156,11 +174,6 @@ impl<I, O> Intake<I, O> {
         self.0.queue.borrow().len()
     }
 
-    /// Items that are not answered yet, in the queue or on their way.
-    pub fn unanswered(&self) -> usize {
-        self.0.waiters.borrow().len()
-    }
-
     pub(crate) fn decide(&self, now: Instant, free: usize) -> Decision {
         let queue = self.0.queue.borrow();
         self.0.window.decide(now, queue.len(), queue.front().map(|queued| queued.since), free)
@@ -171,12 +184,14 @@ impl<I, O> Intake<I, O> {
         let mut queue = self.0.queue.borrow_mut();
         let count = count.min(queue.len());
         batch.extend(queue.drain(..count));
+        self.show_length(&queue);
     }
 
     /// Puts items whose outcome is open back at the front: they are the oldest, and already count in the bound.
     pub(crate) fn put_back(&self, batch: Vec<Queued<I>>) {
         let mut queue = self.0.queue.borrow_mut();
         batch.into_iter().rev().for_each(|queued| queue.push_front(queued));
+        self.show_length(&queue);
         drop(queue);
         if let Some(timekeeper) = self.0.timekeeper.take() {
             timekeeper.wake();
@@ -190,6 +205,7 @@ impl<I, O> Intake<I, O> {
         match std::mem::replace(slot, Waiter::Answered(answer)) {
             Waiter::Waiting(waker) => {
                 drop(waiters);
+                self.gauges().waiters.dec();
                 waker.into_iter().for_each(Waker::wake);
             }
             Waiter::Gone => drop(waiters.remove(waiter.0)),
@@ -206,6 +222,7 @@ impl<I, O> Intake<I, O> {
                 return Some(oldest.deadline);
             }
             let expired = queue.pop_front().expect("the front was just looked at");
+            self.show_length(&queue);
             drop(queue);
             let reason = if expired.uncertain { Unanswered::Unknown } else { Unanswered::Unavailable };
             self.answer(expired.waiter, Err(reason));
@@ -222,6 +239,14 @@ impl<I, O> Intake<I, O> {
         if !self.0.queue.borrow().is_empty() {
             self.0.senders.wake_one();
         }
+    }
+
+    fn gauges(&self) -> &Batch {
+        &self.0.metrics.batches[self.0.metric]
+    }
+
+    fn show_length(&self, queue: &VecDeque<Queued<I>>) {
+        self.gauges().queued.set(queue.len() as u64);
     }
 }
 
@@ -259,7 +284,10 @@ impl<I, O> Drop for Answer<I, O> {
         let Some(key) = self.waiter else { return };
         let mut waiters = self.intake.0.waiters.borrow_mut();
         match waiters.get_mut(key.0).expect("a waiter stays until its answer is fetched") {
-            slot @ Waiter::Waiting(_) => *slot = Waiter::Gone,
+            slot @ Waiter::Waiting(_) => {
+                *slot = Waiter::Gone;
+                self.intake.gauges().waiters.dec();
+            }
             Waiter::Answered(_) => drop(waiters.remove(key.0)),
             Waiter::Gone => unreachable!("a waiter goes once"),
         }

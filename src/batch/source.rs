@@ -69,9 +69,7 @@ impl<S: BatchedStatement> Source for StatementSource<S> {
     }
 
     fn expire(&self, now: Instant) -> Option<Instant> {
-        let next = self.intake.expire(now);
-        self.count_queue();
-        next
+        self.intake.expire(now)
     }
 
     fn is_empty(&self) -> bool {
@@ -83,7 +81,6 @@ impl<S: BatchedStatement> Source for StatementSource<S> {
         self.intake.take(count, &mut batch);
         // Another connection may be free for what is left.
         self.intake.wake_sender();
-        self.count_queue();
         Box::pin(self.send_batch(link, batch))
     }
 }
@@ -91,11 +88,6 @@ impl<S: BatchedStatement> Source for StatementSource<S> {
 impl<S: BatchedStatement> StatementSource<S> {
     fn counters(&self) -> &Batch {
         &self.metrics.batches[S::METRIC]
-    }
-
-    fn count_queue(&self) {
-        self.counters().queued.set(self.intake.queued() as u64);
-        self.counters().waiters.set(self.intake.unanswered() as u64);
     }
 
     async fn send_batch(&self, link: &Link, batch: Vec<Queued<S::Item>>) -> Fate {
@@ -161,7 +153,6 @@ impl<S: BatchedStatement> StatementSource<S> {
             self.counters().outcome(S::outcome_metric(&outcome), 1);
             self.intake.answer(batch[place].waiter, Ok(outcome));
         }
-        self.count_queue();
     }
 
     fn fail_all(&self, batch: Vec<Queued<S::Item>>, why: Unanswered) {
@@ -170,7 +161,6 @@ impl<S: BatchedStatement> StatementSource<S> {
             let why = if queued.uncertain { Unanswered::Unknown } else { why };
             self.intake.answer(queued.waiter, Err(why));
         }
-        self.count_queue();
     }
 
     /// Puts everything back for another connection: `batch` was on its way, `open` never left.

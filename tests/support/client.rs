@@ -1,0 +1,228 @@
+//! An HTTP client for tests: sends exactly the bytes it is given, and takes no reply that strays from RFC 9112 or lacks
+//! what every reply of Jeday has.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use serde_json::Value;
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// A reply that takes longer is not coming.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection.
+pub(crate) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+/// A reply that was complete and well-formed.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Client { stream, received: Vec::new() }
+    }
+
+    /// The socket itself.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends these bytes as they are.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends no more, but goes on reading.
+    pub(crate) fn finish_sending(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// One request and its reply.
+    pub(crate) fn request(&mut self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.send(request(method, target, fields, body));
+        if method == "HEAD" { self.reply_to_head() } else { self.reply() }
+    }
+
+    pub(crate) fn get(&mut self, target: &str) -> Reply {
+        self.request("GET", target, &[], b"")
+    }
+
+    /// `POST /auth/register` with this body.
+    pub(crate) fn post(&mut self, body: &str) -> Reply {
+        self.post_with(&[], body)
+    }
+
+    /// The same with more fields.
+    pub(crate) fn post_with(&mut self, fields: &[(&str, &str)], body: &str) -> Reply {
+        self.send(registration(fields, body));
+        self.reply()
+    }
+
+    /// Registers a user of this address; username and password are good ones.
+    pub(crate) fn register(&mut self, email: &str) -> Reply {
+        self.post(&user(email))
+    }
+
+    /// The next reply, which is not an interim one.
+    pub(crate) fn reply(&mut self) -> Reply {
+        let reply = self.reply_to(false);
+        assert!(reply.status >= 200, "{reply:?}");
+        reply
+    }
+
+    /// The next reply, which has no body whatever its fields say.
+    pub(crate) fn reply_to_head(&mut self) -> Reply {
+        self.reply_to(true)
+    }
+
+    /// Takes `HTTP/1.1 100 Continue`.
+    pub(crate) fn take_continue(&mut self) {
+        let reply = self.reply_to(false);
+        assert_eq!((reply.status, reply.fields.len()), (100, 0), "{reply:?}");
+    }
+
+    /// Waits until the server has closed, and checks that it has sent nothing more.
+    pub(crate) fn expect_end(&mut self) {
+        let rest = self.rest();
+        assert!(rest.is_empty(), "sent before the end: {:?}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Everything up to the end of the connection, orderly or not.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.fill() {}
+        std::mem::take(&mut self.received)
+    }
+
+    fn reply_to(&mut self, to_head: bool) -> Reply {
+        let end = loop {
+            if let Some(at) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break at;
+            }
+            assert!(self.fill(), "closed before a reply: {:?}", String::from_utf8_lossy(&self.received));
+        };
+        let head: Vec<u8> = self.received.drain(..end + 4).collect();
+        let mut reply = Reply::parse(std::str::from_utf8(&head[..end]).unwrap());
+        if reply.status < 200 {
+            return reply;
+        }
+        reply.check();
+        let length: usize = reply.field("Content-Length").expect("every reply says its length").parse().unwrap();
+        let length = if to_head { 0 } else { length };
+        while self.received.len() < length {
+            assert!(self.fill(), "closed within a body: {reply:?}");
+        }
+        reply.body = self.received.drain(..length).collect();
+        reply
+    }
+
+    /// Reads something; false at the end.
+    fn fill(&mut self) -> bool {
+        let mut buffer = [0; 16 << 10];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            Err(error) => panic!("{error}; so far: {:?}", String::from_utf8_lossy(&self.received)),
+        }
+    }
+}
+
+impl Reply {
+    fn parse(head: &str) -> Reply {
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap();
+        let (code, reason) = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split_once(' ')).unwrap();
+        assert!(code.len() == 3 && !reason.is_empty(), "{status_line}");
+        let fields = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("{line:?}"));
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{line:?}");
+            assert!(value == value.trim() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+            (name.to_owned(), value.to_owned())
+        });
+        Reply { status: code.parse().unwrap(), fields: fields.collect(), body: Vec::new() }
+    }
+
+    /// What every reply has, once each.
+    fn check(&self) {
+        assert_eq!(self.field("Cache-Control"), Some("no-store"), "{self:?}");
+        assert_eq!(self.field("X-Content-Type-Options"), Some("nosniff"), "{self:?}");
+        assert!(httpdate::parse_http_date(self.field("Date").expect("every reply has a date")).is_ok(), "{self:?}");
+        assert_eq!(self.field("Transfer-Encoding"), None, "{self:?}");
+    }
+
+    /// The value of a field that comes at most once.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let mut found = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} comes twice: {self:?}");
+        value
+    }
+
+    /// Whether the server goes on reading from this connection.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        self.field("Connection") != Some("close")
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The body, which must be JSON.
+    pub(crate) fn json(&self) -> Value {
+        assert!(self.field("Content-Type").is_some_and(|media_type| media_type.ends_with("json")), "{self:?}");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The code of a problem (RFC 9457), whose other members must agree with the reply.
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.field("Content-Type"), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status, "{self:?}");
+        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{self:?}");
+        problem["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Status and code of a problem.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        (self.status, self.code())
+    }
+}
+
+/// The bytes of a request; `Content-Length` is there when there is a body.
+pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
+    for (name, value) in fields {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    [text.as_bytes(), b"\r\n", body].concat()
+}
+
+/// The bytes of a registration with this body.
+pub(crate) fn registration(fields: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let fields: Vec<_> = [("Content-Type", "application/json")].into_iter().chain(fields.iter().copied()).collect();
+    request("POST", "/auth/register", &fields, body.as_bytes())
+}
+
+/// The body that registers a user of this address.
+pub(crate) fn user(email: &str) -> String {
+    serde_json::json!({ "email": email, "username": "Ada", "password": "correct horse" }).to_string()
+}
