@@ -209,9 +209,14 @@ fn database_is_of_a_newer_version() {
         "INSERT INTO schema_migrations (version, name, checksum, applied_at) \
          SELECT 9999, 'from_the_future', checksum, now() FROM schema_migrations LIMIT 1",
     );
-    fails(&mut deployment.jeday(["serve"]), 1, &[(deployment.database(), "DATABASE")], expect![[r#"
+    fails(
+        &mut deployment.jeday(["serve"]),
+        1,
+        &[(deployment.database(), "DATABASE")],
+        expect![[r#"
         jeday: error: this jeday knows migrations up to 4, the database is at 9999: use a newer jeday, or migrate down with the newer one first
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
