@@ -19,8 +19,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(TARGET)/release/jeday ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a first request
+run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a first request
 	@scripts/install-packages.sh postgresql curl
+	cargo build --release --locked --bin jeday
 	@scripts/run.sh $(TARGET)/release/jeday $(ARGS)
 
 .PHONY: test
@@ -59,16 +60,16 @@ bench-register: ## Measure registration end to end against what PostgreSQL alone
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
 
+.PHONY: readme
+readme: ## Put what `jeday config --markdown` prints into the README
+	@cargo build --locked --bin jeday
+	@{ sed '/^<!-- settings: /q' README.md; $(TARGET)/debug/jeday config --markdown; \
+		sed -n '/^<!-- end of settings -->/,$$p' README.md; } > README.md.new
+	@mv README.md.new README.md
+
 .PHONY: clean-tools
 clean-tools: ## Remove the tools that were built here
 	rm -rf $(TOOLS)
-
-# Cargo knows best what is out of date.
-.PHONY: FORCE
-FORCE:
-
-$(TARGET)/release/jeday: FORCE
-	cargo build --release --locked --bin jeday
 
 # Without optimisation: it runs for a second, and builds in one minute instead of five.
 $(CARGO_DENY):

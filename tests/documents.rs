@@ -29,7 +29,7 @@ fn the_readme_has_the_reference_of_all_settings() {
     let written = section("README.md", "settings: jeday config --markdown", "end of settings");
     // Not compared in one piece: the message would be the whole of both.
     for (written, generated) in written.lines().zip(settings::markdown().lines()) {
-        assert_eq!(written, generated, "paste what `jeday config --markdown` prints");
+        assert_eq!(written, generated, "`make readme` brings it up to date");
     }
     assert_eq!(written.lines().count(), settings::markdown().lines().count());
 }

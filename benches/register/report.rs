@@ -111,7 +111,8 @@ pub(crate) fn server(results: &Results) -> String {
         let cells = points.iter().map(|connections| show(results.spread(*connections, figure), decimals));
         table.row(std::iter::once(name.to_owned()).chain(cells));
     }
-    let totals: [(&str, fn(&ServerSample) -> u64); 4] = [
+    type Total = fn(&ServerSample) -> u64;
+    let totals: [(&str, Total); 4] = [
         ("201s, all runs", |s| s.wrk.created()),
         ("rows, all runs", |s| s.rows),
         ("non-2xx, all runs", |s| s.wrk.not_2xx),

@@ -130,7 +130,7 @@ impl<I, O> Intake<I, O> {
     /// A queue without connections, for measuring what stands in front of the database; see [`Intake::answer_batch`].
     #[must_use]
     pub fn detached(window: Window, capacity: usize, answer_within: Duration) -> Self {
-        Intake::new(window, capacity, answer_within, Rc::default())
+        Intake::new(window, capacity, answer_within, Rc::default(), Recorder::detached(), 0)
     }
 
     /// Answers the batch that a free connection would send now, by `outcome` in the database's stead. Returns its

@@ -67,7 +67,9 @@ pub(crate) fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
             continue;
         }
         let (covered, elsewhere): (Vec<_>, Vec<_>) = sources.iter().partition(|source| row.covers(source));
-        for (source, at) in elsewhere.iter().filter_map(|source| Some((source, names(source, name)?))) {
+        // Tests and benches look at the product from outside and own no concern of it.
+        let product = elsewhere.iter().filter(|source| !source.file.is_in(&["tests/", "benches/"]));
+        for (source, at) in product.filter_map(|source| Some((source, names(source, name)?))) {
             let rule = format!("{name} belongs to {}, by the table of {TABLE}", row.shown());
             breaches.push(source.breach_at(at, rule));
         }

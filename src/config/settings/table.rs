@@ -269,7 +269,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "passwords.min_chars",
         variables: &[],
         flag: None,
-        // NIST SP 800-63B (revision 3) section 5.1.1.2 wants 8 at least; 6 leaves room for rules taken over from elsewhere.
+        // NIST SP 800-63B (revision 3) section 5.1.1.2 wants 8 at least; 6 leaves room for rules taken over from
+        // elsewhere.
         kind: Kind::Count(|config| &mut config.passwords.min_chars, 6..=128),
         default: Fallback::Value("8"),
         tuning: false,
