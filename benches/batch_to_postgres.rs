@@ -1,5 +1,5 @@
-//! One batch of registrations to PostgreSQL and back, by size, over Jeday's own link from one connection: encoding, round
-//! trip, durable commit, decoding. Against a PostgreSQL of its own, whose tables are emptied for each size.
+//! One batch of registrations to PostgreSQL and back, by size, over Jeday's own link from one connection: encoding,
+//! round trip, durable commit, decoding. Against a PostgreSQL of its own, whose tables are emptied for each size.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The cost of writing a batch's parameters into the buffer that goes to PostgreSQL: what a request shard does for every
-//! user, once for each batch.
+//! The cost of writing a batch's parameters into the buffer that goes to PostgreSQL: what a request shard does for
+//! every user, once for each batch.
 
 mod support;
 

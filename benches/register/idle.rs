@@ -1,4 +1,5 @@
-//! What a server costs that has nothing to do: memory of open connections, CPU time, and the time that it takes to start.
+//! What a server costs that has nothing to do: memory of open connections, CPU time, and the time that it takes to
+//! start.
 
 use crate::{
     http, procfs,

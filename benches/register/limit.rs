@@ -1,5 +1,5 @@
-//! The limit: the server's own statement with the server's own encoding, sent over and over without HTTP. What is sent is
-//! made beforehand, so that a client costs little of the cores it shares with PostgreSQL.
+//! The limit: the server's own statement with the server's own encoding, sent over and over without HTTP. What is sent
+//! is made beforehand, so that a client costs little of the cores it shares with PostgreSQL.
 
 use crate::{
     procfs,

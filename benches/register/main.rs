@@ -1,5 +1,5 @@
-//! End-to-end registration against its limit, in one run: wrk through `jeday serve` into PostgreSQL, and in between what
-//! PostgreSQL alone does with the same statement and the same batches. Starts all of it and stops all of it.
+//! End-to-end registration against its limit, in one run: wrk through `jeday serve` into PostgreSQL, and in between
+//! what PostgreSQL alone does with the same statement and the same batches. Starts all of it and stops all of it.
 //!
 //! Absolute figures differ from machine to machine and from hour to hour: points are taken in shuffled order, repeated,
 //! and set against limits measured next to them.
