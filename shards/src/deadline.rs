@@ -12,8 +12,11 @@ use std::{
     time::Duration,
 };
 
-/// Sweeps are this far apart: fine against timeouts of seconds, and next to no work while all is idle.
-const TICK: Duration = Duration::from_millis(250);
+/// Sweeps are at least this far apart: fine against timeouts of seconds.
+const TICK_MS: u64 = 250;
+
+/// The sweep looks again after an hour, whatever happens.
+const SLEEP_MS_MAX: u64 = 3_600_000;
 
 /// A deadline that does not come.
 const NEVER: u64 = u64::MAX;
@@ -43,6 +46,7 @@ struct Entry {
 impl Entry {
     fn expire(&self) {
         self.expired.set(true);
+        self.deadline_ms.set(NEVER);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -53,6 +57,10 @@ impl Entry {
 struct Registry {
     entries: RefCell<Slab<Rc<Entry>>>,
     sweeping: Cell<bool>,
+    /// When the sweep is due: at the earliest deadline, so that a shard full of idle connections sleeps.
+    due_ms: Cell<u64>,
+    /// The sweep while it sleeps.
+    sweeper: RefCell<Option<Waker>>,
     /// Whoever waits for the last watch to end.
     drained: RefCell<Option<Waker>>,
 }
@@ -113,17 +121,55 @@ impl Deadlines {
 
 async fn sweep(registry: Rc<Registry>) {
     loop {
-        crate::sleep(TICK).await;
         let now_ms = coarse_now_ms();
-        let entries = registry.entries.borrow();
-        if entries.is_empty() {
-            // No timer runs while nobody is connected; the next watch starts another sweep.
-            registry.sweeping.set(false);
-            return;
+        let mut due_ms = NEVER;
+        {
+            let entries = registry.entries.borrow();
+            if entries.is_empty() {
+                // No timer runs while nobody is connected; the next watch starts another sweep.
+                registry.sweeping.set(false);
+                return;
+            }
+            for (_, entry) in entries.iter() {
+                if entry.deadline_ms.get() <= now_ms {
+                    entry.expire();
+                } else {
+                    due_ms = due_ms.min(entry.deadline_ms.get());
+                }
+            }
         }
-        for (_, entry) in entries.iter() {
-            if entry.deadline_ms.get() <= now_ms {
-                entry.expire();
+        registry.due_ms.set(due_ms);
+        registry.sleep(now_ms.saturating_add(TICK_MS)).await;
+    }
+}
+
+impl Registry {
+    /// Sleeps until the sweep is due, which may become sooner meanwhile, but not before `earliest_ms`.
+    async fn sleep(&self, earliest_ms: u64) {
+        let end_ms = coarse_now_ms() + SLEEP_MS_MAX;
+        loop {
+            let due_ms = self.due_ms.get();
+            let now_ms = coarse_now_ms();
+            let until_ms = due_ms.max(earliest_ms).min(end_ms);
+            if until_ms <= now_ms {
+                return;
+            }
+            let sooner = poll_fn(|cx| {
+                if self.due_ms.get() < due_ms {
+                    return Poll::Ready(());
+                }
+                self.sweeper.replace(Some(cx.waker().clone()));
+                Poll::Pending
+            });
+            futures_lite::future::or(crate::sleep(Duration::from_millis(until_ms - now_ms)), sooner).await;
+        }
+    }
+
+    fn expect(&self, deadline_ms: u64) {
+        if deadline_ms < self.due_ms.get() {
+            self.due_ms.set(deadline_ms);
+            if let Some(sweeper) = self.sweeper.take() {
+                sweeper.wake();
             }
         }
     }
@@ -142,7 +188,9 @@ impl Watch {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(NEVER);
         self.entry.expired.set(false);
         self.entry.idle.set(false);
-        self.entry.deadline_ms.set(coarse_now_ms().saturating_add(limit_ms));
+        let deadline_ms = coarse_now_ms().saturating_add(limit_ms);
+        self.entry.deadline_ms.set(deadline_ms);
+        self.registry.expect(deadline_ms);
     }
 
     /// As [`Watch::set`], and lets draining end the wait.
