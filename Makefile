@@ -27,7 +27,7 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL and a real PgBouncer
 	@scripts/install-packages.sh postgresql pgbouncer
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: lint
 lint: ## Check the format, and let Clippy look at everything
