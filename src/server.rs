@@ -8,7 +8,8 @@ use crate::{
     hardening::{Fingerprint, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
     limits::{
-        ACCEPT_PAUSE, COMPLAINT_INTERVAL, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
+        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, ONCE_QUEUE_MAX,
+        OUTPUT_KEPT_BYTES_MAX,
     },
     postgres::statements::{
         register::{NewUser, Register, Registered},
@@ -124,6 +125,7 @@ pub async fn run(
 /// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
 async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
     let complaints = RateLimited::new(COMPLAINT_INTERVAL);
+    let mut in_a_row = 0;
     while !server.stop.requested() {
         let next = async { Some(acceptor.accept().await) };
         let stopped = async {
@@ -131,7 +133,14 @@ async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
             None
         };
         match futures_lite::future::or(next, stopped).await {
-            Some(Ok(stream)) => admit(&server, stream, table),
+            Some(Ok(stream)) => {
+                admit(&server, stream, table);
+                in_a_row += 1;
+                if in_a_row == ACCEPTS_PER_TURN {
+                    in_a_row = 0;
+                    shards::yield_now().await;
+                }
+            }
             Some(Err(error)) => {
                 if let Some(suppressed) = complaints.admit(Instant::now()) {
                     tracing::warn!(%error, suppressed, "cannot accept a connection");
@@ -142,7 +151,10 @@ async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
             None => break,
         }
     }
-    while let Some(stream) = acceptor.accept_waiting() {
+    // Not without a bound: clients may go on connecting as fast as this takes them.
+    while server.deadlines.len() < server.config.connections_max
+        && let Some(stream) = acceptor.accept_waiting()
+    {
         admit(&server, stream, table);
     }
 }
@@ -154,7 +166,9 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
         shards::spawn(connection::turn_away(server.clone(), stream)).detach();
     } else {
         server.metrics.connections.accepted.inc();
-        shards::spawn(connection::serve(server.clone(), stream, table)).detach();
+        // Watched from here on, whenever its task has its first turn: it counts in the bound, and draining waits for it.
+        let watch = server.deadlines.watch();
+        shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
     }
 }
 
@@ -200,10 +214,6 @@ impl Server {
 
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
-    }
-
-    pub(crate) fn deadlines(&self) -> &Deadlines {
-        &self.deadlines
     }
 
     pub(crate) fn database(&self) -> &Group {
