@@ -12,7 +12,7 @@ use crate::{
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
-    limits::{LINGER, LINGER_BYTES_MAX},
+    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX},
     routes::{self, Endpoint, Table, UNROUTED},
     server::Server,
     telemetry::CloseReason,
@@ -45,10 +45,9 @@ pub struct Config {
 /// Kinds of requests that cannot be read, for the metrics.
 pub const PARSE_ERRORS: &[&str] = &["head", "body"];
 
-/// Serves the connection to its end.
-pub async fn serve(server: Rc<Server>, stream: Stream, table: &'static Table) {
-    let watch = server.deadlines().watch();
-    let mut connection = Connection { server: &server, stream, watch, input: Input::default(), table };
+/// Serves the connection to its end, under the deadlines of `watch`.
+pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, table: &'static Table) {
+    let mut connection = Connection { server: &server, stream, watch, input: Input::default(), table, is_new: true };
     let reason = connection.run().await;
     server.metrics().connections.closed(reason);
 }
@@ -68,6 +67,8 @@ struct Connection<'s> {
     watch: Watch,
     input: Input,
     table: &'static Table,
+    /// Nothing has been read from it.
+    is_new: bool,
 }
 
 /// Whether the connection serves another request.
@@ -247,18 +248,39 @@ impl Connection<'_> {
             return Ok(());
         }
         if self.server.stop().requested() {
-            return Err(CloseReason::Drain);
+            if !self.is_new {
+                return self.take_last();
+            }
+            self.watch.set(DRAIN_FIRST_REQUEST);
+        } else {
+            self.input.release(self.server);
+            self.watch.set_idle(self.config().idle_timeout);
         }
-        self.input.release(self.server);
-        self.watch.set_idle(self.config().idle_timeout);
         if self.watch.wait(self.stream.readable()).await.is_err() {
-            let draining = self.server.stop().requested();
-            return Err(if draining { CloseReason::Drain } else { CloseReason::Idle });
+            return if self.server.stop().requested() { self.take_last() } else { Err(CloseReason::Idle) };
         }
         self.fill().await.map_err(|reason| match reason {
             CloseReason::HeaderTimeout => CloseReason::Idle,
             reason => reason,
         })
+    }
+
+    /// Takes what the client has sent by now, as the last request before draining closes the connection: closing with
+    /// a request unread would reset it (RFC 9112 section 9.6).
+    fn take_last(&mut self) -> Result<(), CloseReason> {
+        match self.stream.read_waiting(self.input.room(self.server)) {
+            0 => Err(CloseReason::Drain),
+            count => {
+                self.received(count);
+                Ok(())
+            }
+        }
+    }
+
+    fn received(&mut self, count: usize) {
+        self.is_new = false;
+        self.input.received(count);
+        self.server.metrics().connections.received_bytes.add(count as u64);
     }
 
     /// Reads what is there, under the deadline that is set.
@@ -269,8 +291,7 @@ impl Connection<'_> {
             Ok(Err(_)) => Err(CloseReason::Error),
             Ok(Ok(0)) => Err(CloseReason::Peer),
             Ok(Ok(count)) => {
-                self.input.received(count);
-                self.server.metrics().connections.received_bytes.add(count as u64);
+                self.received(count);
                 Ok(())
             }
         }

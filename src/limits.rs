@@ -38,6 +38,14 @@ pub const RETRY_AFTER_S: u64 = 1;
 /// Pause after an accept that failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections that a shard takes in before everything else has a turn: a flood of them must neither starve requests
+/// nor hide the signal to stop.
+pub const ACCEPTS_PER_TURN: u32 = 64;
+
+/// How long a connection that the kernel completed before the listener closed may take to send its first request: it
+/// is on its way already.
+pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);
+
 /// First size of a connection's input: an ordinary request fits, a browser's too.
 pub const INPUT_BYTES_FIRST: usize = 4 << 10;
 

@@ -8,8 +8,8 @@ use crate::{
     hardening::{Fingerprint, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
     limits::{
-        ACCEPT_PAUSE, COMPLAINT_INTERVAL, EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE, INPUT_BYTES_FIRST, INPUT_STOCK_MAX,
-        ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
+        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE, INPUT_BYTES_FIRST,
+        INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
     },
     postgres::statements::{
         expire_keys::ExpireKeys,
@@ -143,6 +143,7 @@ async fn expire_keys(expiry: Intake<(), bool>) {
 /// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
 async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
     let complaints = RateLimited::new(COMPLAINT_INTERVAL);
+    let mut in_a_row = 0;
     while !server.stop.requested() {
         let next = async { Some(acceptor.accept().await) };
         let stopped = async {
@@ -150,7 +151,14 @@ async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
             None
         };
         match futures_lite::future::or(next, stopped).await {
-            Some(Ok(stream)) => admit(&server, stream, table),
+            Some(Ok(stream)) => {
+                admit(&server, stream, table);
+                in_a_row += 1;
+                if in_a_row == ACCEPTS_PER_TURN {
+                    in_a_row = 0;
+                    shards::yield_now().await;
+                }
+            }
             Some(Err(error)) => {
                 if let Some(suppressed) = complaints.admit(Instant::now()) {
                     tracing::warn!(%error, suppressed, "cannot accept a connection");
@@ -161,7 +169,10 @@ async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
             None => break,
         }
     }
-    while let Some(stream) = acceptor.accept_waiting() {
+    // Not without a bound: clients may go on connecting as fast as this takes them.
+    while server.deadlines.len() < server.config.connections_max
+        && let Some(stream) = acceptor.accept_waiting()
+    {
         admit(&server, stream, table);
     }
 }
@@ -173,7 +184,9 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
         shards::spawn(connection::turn_away(server.clone(), stream)).detach();
     } else {
         server.metrics.connections.accepted.inc();
-        shards::spawn(connection::serve(server.clone(), stream, table)).detach();
+        // Watched from here on, not from the task's first turn: it counts in the bound, and draining waits for it.
+        let watch = server.deadlines.watch();
+        shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
     }
 }
 
@@ -221,10 +234,6 @@ impl Server {
 
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
-    }
-
-    pub(crate) fn deadlines(&self) -> &Deadlines {
-        &self.deadlines
     }
 
     pub(crate) fn database(&self) -> &Group {

@@ -36,6 +36,8 @@ const SECONDS_MAX: u64 = 3;
 
 /// What one connection has done.
 struct Share {
+    /// Open until everything is counted: the CPU time of a process is hard to find while it ends.
+    _connection: (tokio::runtime::Runtime, Client),
     users: u64,
     elapsed: Duration,
     round_trips_us: Histogram<u64>,
@@ -89,6 +91,7 @@ pub(crate) fn measure(
         round_trips_us.add(&share.round_trips_us)?;
     }
     let per_user = |figure: u64| figure as f64 / users as f64;
+    let others_ns = used.machine_ns.saturating_sub(used.postgresql_ns + used.client_ns);
     Ok(LimitSample {
         connections,
         batch_users,
@@ -99,11 +102,13 @@ pub(crate) fn measure(
         postgresql_us: per_user(used.postgresql_ns) / 1000.0,
         client_us: per_user(used.client_ns) / 1000.0,
         wal_bytes_per_user: per_user(used.wal_bytes),
+        others_cpu_share: others_ns as f64 / used.machine_ns.max(1) as f64,
     })
 }
 
 /// Counters at one time, or between two.
 struct Before {
+    machine_ns: u64,
     postgresql_ns: u64,
     client_ns: u64,
     wal_bytes: u64,
@@ -113,12 +118,14 @@ impl Before {
     fn now(cluster: &Cluster, console: &Console) -> Outcome<Before> {
         let wal_bytes = console.wal_bytes()?;
         let postgresql_ns = procfs::cpu_ns_with_children(cluster.postmaster())?;
-        Ok(Before { postgresql_ns, client_ns: procfs::cpu_ns(std::process::id())?, wal_bytes })
+        let client_ns = procfs::cpu_ns(std::process::id())?;
+        Ok(Before { machine_ns: procfs::machine_cpu_ns()?, postgresql_ns, client_ns, wal_bytes })
     }
 
     fn until_now(&self, cluster: &Cluster, console: &Console) -> Outcome<Before> {
         let now = Before::now(cluster, console)?;
         Ok(Before {
+            machine_ns: now.machine_ns.saturating_sub(self.machine_ns),
             postgresql_ns: now.postgresql_ns.saturating_sub(self.postgresql_ns),
             client_ns: now.client_ns.saturating_sub(self.client_ns),
             wal_bytes: now.wal_bytes.saturating_sub(self.wal_bytes),
@@ -150,11 +157,11 @@ impl Ready {
     /// Sends batch after batch, until time is over, or its users are, or another client's.
     fn run(self, length: Duration, over: &AtomicBool) -> Outcome<Share> {
         let Ready { runtime, client, statement, batches } = self;
-        let mut share = Share { users: 0, elapsed: Duration::ZERO, round_trips_us: Histogram::new(3)? };
+        let (mut users, mut so_far, mut round_trips_us) = (0, Duration::ZERO, Histogram::new(3)?);
         let start = Instant::now();
         let outcome = runtime.block_on(async {
             for batch in &batches {
-                if share.elapsed >= length || over.load(Ordering::Relaxed) || interrupt::requested() {
+                if so_far >= length || over.load(Ordering::Relaxed) || interrupt::requested() {
                     break;
                 }
                 let sent = sent(batch);
@@ -164,14 +171,15 @@ impl Ready {
                 if rows.len() != batch.len() {
                     return Err(format!("{} of {} users were stored", rows.len(), batch.len()).into());
                 }
-                share.users += batch.len() as u64;
+                users += batch.len() as u64;
                 let elapsed = start.elapsed();
-                share.round_trips_us.record(u64::try_from((elapsed - share.elapsed).as_micros())?)?;
-                share.elapsed = elapsed;
+                round_trips_us.record(u64::try_from((elapsed - so_far).as_micros())?)?;
+                so_far = elapsed;
             }
-            Ok(())
+            Outcome::Ok(())
         });
         over.store(true, Ordering::Relaxed);
-        outcome.map(|()| share)
+        outcome?;
+        Ok(Share { _connection: (runtime, client), users, elapsed: so_far, round_trips_us })
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
 
     /// Measure only a part
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "PART", value_enum)]
     pub(crate) only: Option<Part>,
 
     /// Batch sizes of PostgreSQL alone, beside those that the server used

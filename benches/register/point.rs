@@ -29,6 +29,7 @@ pub(crate) struct Points<'a> {
 
 /// Counters at one time.
 struct Counters {
+    machine_ns: u64,
     server_ns: u64,
     postgresql_ns: u64,
     wal_bytes: u64,
@@ -85,18 +86,22 @@ impl<'a> Points<'a> {
             return Err(format!("nobody was registered: wrk saw {:?}", loaded.summary).into());
         }
         self.users_so_far += rows;
-        let per_user = |before: u64, after: u64| after.saturating_sub(before) as f64 / rows as f64;
+        let used = |figure: fn(&Counters) -> u64| figure(&after).saturating_sub(figure(&before));
+        let ours_ns = used(|it| it.server_ns) + used(|it| it.postgresql_ns) + loaded.cpu_ns;
+        let machine_ns = used(|it| it.machine_ns);
+        let per_user = |figure: u64| figure as f64 / rows as f64;
         Ok(ServerSample {
             connections,
             users_per_s: loaded.summary.created_per_s(),
             rows,
             created_by_server: (after.created - before.created) as u64,
             cpu: CpuPerUser {
-                server_us: per_user(before.server_ns, after.server_ns) / 1000.0,
-                postgresql_us: per_user(before.postgresql_ns, after.postgresql_ns) / 1000.0,
-                generator_us: per_user(0, loaded.cpu_ns) / 1000.0,
+                server_us: per_user(used(|it| it.server_ns)) / 1000.0,
+                postgresql_us: per_user(used(|it| it.postgresql_ns)) / 1000.0,
+                generator_us: per_user(loaded.cpu_ns) / 1000.0,
             },
-            wal_bytes_per_user: per_user(before.wal_bytes, after.wal_bytes),
+            wal_bytes_per_user: per_user(used(|it| it.wal_bytes)),
+            others_cpu_share: machine_ns.saturating_sub(ours_ns) as f64 / machine_ns.max(1) as f64,
             batch_mean_users: (after.items - before.items) / (after.batches - before.batches),
             resident_kib,
             memory: procfs::memory(pid)?,
@@ -111,6 +116,7 @@ impl<'a> Points<'a> {
         let register = &[("statement", "register")];
         let find = |name, labels: &[_]| scrape::sum(&page, name, labels).ok_or(format!("/metrics has no {name}"));
         Ok(Counters {
+            machine_ns: procfs::machine_cpu_ns()?,
             server_ns: procfs::cpu_ns(self.server.pid())?,
             postgresql_ns: procfs::cpu_ns_with_children(self.cluster.postmaster())?,
             wal_bytes: self.console.wal_bytes()?,

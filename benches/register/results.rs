@@ -42,6 +42,8 @@ pub(crate) struct ServerSample {
     pub(crate) created_by_server: u64,
     pub(crate) cpu: CpuPerUser,
     pub(crate) wal_bytes_per_user: f64,
+    /// Of all CPU time that was used meanwhile, what went to neither of the three.
+    pub(crate) others_cpu_share: f64,
     pub(crate) batch_mean_users: f64,
     /// The most that was seen during the run.
     pub(crate) resident_kib: u64,
@@ -66,6 +68,8 @@ pub(crate) struct LimitSample {
     pub(crate) postgresql_us: f64,
     pub(crate) client_us: f64,
     pub(crate) wal_bytes_per_user: f64,
+    /// Of all CPU time that was used meanwhile, what went to neither of the two.
+    pub(crate) others_cpu_share: f64,
 }
 
 /// A server without work.
@@ -179,6 +183,7 @@ pub(crate) mod tests {
             postgresql_us: 10.0,
             client_us: 1.0,
             wal_bytes_per_user: 700.0,
+            others_cpu_share: 0.02,
         };
         ServerSample {
             connections,
@@ -200,6 +205,7 @@ pub(crate) mod tests {
             created_by_server: 1000,
             cpu: CpuPerUser { server_us: 8.0, postgresql_us: 11.0, generator_us: 4.0 },
             wal_bytes_per_user: 700.0,
+            others_cpu_share: 0.02,
             batch_mean_users: 1.0,
             resident_kib: 20_480,
             memory: Memory { resident_kib: 20_480, peak_kib: 20_480 },

@@ -24,6 +24,9 @@ impl Spread {
     /// As tables show it.
     pub(crate) fn show(&self, decimals: usize) -> String {
         let Spread { median, min, max } = self;
+        if min == max {
+            return format!("{median:.decimals$}");
+        }
         format!("{median:.decimals$} ({min:.decimals$}-{max:.decimals$})")
     }
 }
@@ -74,6 +77,7 @@ mod tests {
     #[test]
     fn spread_is_shown_with_its_range() {
         assert_eq!(Spread::of([1.25, 2.0, 9.99]).unwrap().show(1), "2.0 (1.2-10.0)");
+        assert_eq!(Spread::of([1.25]).unwrap().show(2), "1.25");
     }
 
     #[test]

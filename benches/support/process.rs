@@ -1,5 +1,5 @@
 //! Processes that end with the bench: on drop, by their own id; and by the kernel's hand if the bench is killed
-//! before it can. Never ends a process that it did not start.
+//! before it can; only files are left then. Never ends a process that it did not start.
 
 use super::{Outcome, interrupt};
 use rustix::process::{Pid, Signal, geteuid, kill_process};

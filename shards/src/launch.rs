@@ -10,6 +10,7 @@ use std::{
     any::Any,
     fmt::{self, Display},
     future::Future,
+    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -131,33 +132,17 @@ where
     let (events_in, events) = mpsc::channel();
     let (ready_in, ready) = mpsc::channel();
     for spec in specs.iter().copied() {
-        let (main, flag) = (main.clone(), flag.clone());
+        let (main, shard_flag) = (main.clone(), flag.clone());
         let (events_in, ready_in) = (events_in.clone(), ready_in.clone());
-        thread::Builder::new()
-            .name(format!("shard-{}", spec.index))
-            .spawn(move || {
-                let executor = match executor(spec.cpu) {
-                    Ok(executor) => executor,
-                    Err(reason) => {
-                        let _ = ready_in.send(Err(LaunchError { shard: spec.index, reason }));
-                        return;
-                    }
-                };
-                let _ = ready_in.send(Ok(()));
-                drop(ready_in);
-                let ran = catch_unwind(AssertUnwindSafe(|| {
-                    executor.run(async {
-                        let _installed = readiness::install().map_err(|error| error.to_string())?;
-                        let shard = Shard { index: spec.index, cpu: spec.cpu, stop: Stop::follow(flag) };
-                        main(shard).await.map_err(|error| error.to_string())
-                    })
-                }));
-                let outcome = ran.unwrap_or_else(|panic| Err(format!("panicked: {}", panic_text(&*panic))));
-                let _ = events_in.send(Event::Ended { shard: spec.index, outcome });
-                // Tasks of a shard that panicked may hold anything; the process is about to end, so leave them be.
-                std::mem::forget(executor);
-            })
-            .map_err(|error| LaunchError { shard: spec.index, reason: error.to_string() })?;
+        let shard = move || {
+            let ran = catch_unwind(AssertUnwindSafe(|| run(spec, &*main, shard_flag, ready_in)));
+            let outcome = ran.unwrap_or_else(|panic| Err(format!("panicked: {}", panic_text(&*panic))));
+            let _ = events_in.send(Event::Ended { shard: spec.index, outcome });
+        };
+        if let Err(error) = thread::Builder::new().name(format!("shard-{}", spec.index)).spawn(shard) {
+            flag.raise();
+            return Err(LaunchError { shard: spec.index, reason: error.to_string() });
+        }
     }
     drop(ready_in);
     for started in ready {
@@ -167,6 +152,34 @@ where
         }
     }
     Ok(Fleet { events, controller: Controller(events_in), flag, running: specs.len() })
+}
+
+/// One shard's life, on its own thread. Fails with its reason; `ready` hears first whether there is an executor.
+fn run<F, E>(
+    spec: ShardSpec,
+    main: &impl Fn(Shard) -> F,
+    flag: Arc<StopFlag>,
+    ready: Sender<Result<(), LaunchError>>,
+) -> Result<(), String>
+where
+    F: Future<Output = Result<(), E>> + 'static,
+    E: Display + 'static,
+{
+    let executor = match executor(spec.cpu) {
+        Ok(executor) => ManuallyDrop::new(executor),
+        Err(reason) => {
+            let _ = ready.send(Err(LaunchError { shard: spec.index, reason: reason.clone() }));
+            return Err(reason);
+        }
+    };
+    // Never dropped: tasks of a shard that panicked may hold anything, and the process is about to end.
+    let _ = ready.send(Ok(()));
+    drop(ready);
+    executor.run(async {
+        let _installed = readiness::install().map_err(|error| error.to_string())?;
+        let shard = Shard { index: spec.index, cpu: spec.cpu, stop: Stop::follow(flag) };
+        main(shard).await.map_err(|error| error.to_string())
+    })
 }
 
 impl Fleet {

@@ -67,6 +67,11 @@ impl Stream {
         poll_fn(|cx| self.poll_read(cx, buffer)).await
     }
 
+    /// Reads what is there already, without waiting; 0 when there is nothing, or nothing more to come.
+    pub fn read_waiting(&self, buffer: &mut [u8]) -> usize {
+        self.0.get().read(buffer).unwrap_or(0)
+    }
+
     /// Writes all of `bytes`.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 use crate::{
     batch::{
         backoff::Backoff,
-        intake::{Intake, Senders},
+        intake::{Intake, Limits, Senders},
         source::{Fate, Source, StatementSource},
         window::{Decision, Window},
     },
@@ -20,6 +20,7 @@ use crate::{
     },
     telemetry::{RateLimited, Recorder},
 };
+use futures_lite::future;
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
@@ -88,8 +89,8 @@ impl GroupBuilder {
 
     /// Adds a statement with its own queue.
     pub fn statement<S: BatchedStatement>(&mut self, window: Window, capacity: usize) -> Intake<S::Item, S::Outcome> {
-        let (within, senders, metrics) = (self.config.answer_within, self.senders.clone(), self.metrics.clone());
-        let intake = Intake::new(window, capacity, within, senders, metrics, S::METRIC);
+        let limits = Limits { window, capacity, answer_within: self.config.answer_within };
+        let intake = Intake::new(limits, self.senders.clone(), self.metrics.clone(), S::METRIC);
         self.sources.push(Rc::new(StatementSource::<S> {
             intake: intake.clone(),
             metrics: self.metrics.clone(),
@@ -120,7 +121,7 @@ impl GroupBuilder {
             shards::spawn(group.0.clone().keep_connection()).detach();
         }
         for source in &group.0.sources {
-            shards::spawn(answer_what_waits_too_long(source.clone())).detach();
+            shards::spawn(group.0.clone().answer_what_waits_too_long(source.clone())).detach();
         }
         group
     }
@@ -151,25 +152,31 @@ impl Inner {
         let mut backoff = Backoff::new(RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX);
         let mut connected_before = false;
         while !self.drained() {
-            match self.open().await {
-                Ok(link) => {
-                    backoff.reset();
+            match future::or(async { Some(self.open().await) }, self.when_drained()).await {
+                Some(Ok(link)) => {
                     self.metrics.database.reconnects.add(u64::from(connected_before));
                     connected_before = true;
+                    let connected = Instant::now();
                     self.set_up(self.up.get() + 1);
                     self.failure.replace(None);
-                    self.serve(&link).await;
+                    let has_served = self.serve(&link).await;
                     self.set_up(self.up.get() - 1);
                     // What woke this connection may be left undone.
                     self.sources.iter().for_each(|source| source.wake_another());
+                    if has_served || connected.elapsed() > RECONNECT_PAUSE_MAX {
+                        backoff.reset();
+                        continue;
+                    }
+                    // It lets us in and serves nothing: coming back at once would go on in circles.
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.metrics.database.connect_failures.inc();
                     self.complain(&error);
-                    let pause = backoff.after_failure(getrandom::u32().unwrap_or(u32::MAX));
-                    futures_lite::future::or(shards::sleep(pause), self.until(Inner::drained)).await;
                 }
+                None => break,
             }
+            let pause = backoff.after_failure(getrandom::u32().unwrap_or(u32::MAX));
+            let _ = shards::timeout(pause, self.when_drained::<()>()).await;
         }
         self.running.set(self.running.get() - 1);
         self.changed();
@@ -181,55 +188,81 @@ impl Inner {
         Ok(link)
     }
 
-    /// Sends batch after batch until the connection fails or all is drained.
-    async fn serve(&self, link: &Link) {
+    /// Sends batch after batch until the connection fails or all is drained; whether any came through.
+    async fn serve(&self, link: &Link) -> bool {
         let mut first = 0;
+        let mut has_served = false;
         while !link.is_closed() {
-            let next = futures_lite::future::or(self.next_batch(first), async {
+            let next = future::or(self.next_batch(first), async {
                 link.closed().await;
                 None
             });
-            let Some((at, count)) = next.await else { return };
+            let Some((at, count)) = next.await else { break };
             // The statement after this one comes first next time, so that none starves.
             first = (at + 1) % self.sources.len();
-            if self.sources[at].send(link, count).await == Fate::Reconnect {
-                return;
+            let fate = self.sources[at].send(link, count).await;
+            self.tell_if_drained();
+            if fate == Fate::Reconnect {
+                break;
             }
+            has_served = true;
         }
+        has_served
     }
 
     /// The statement to send next and how many of its items; `None` once all is drained.
     async fn next_batch(&self, first: usize) -> Option<(usize, usize)> {
         loop {
-            let mut wait_until = None;
-            let batch = poll_fn(|cx| {
-                wait_until = None;
-                let now = Instant::now();
-                for at in (first..self.sources.len()).chain(0..first) {
-                    match self.sources[at].decide(now) {
-                        Decision::Send(count) => {
-                            self.senders.leave(cx);
-                            return Poll::Ready(Some(Some((at, count))));
-                        }
-                        Decision::WaitUntil(due) => {
-                            wait_until = Some(wait_until.map_or(due, |other: Instant| other.min(due)));
-                        }
-                        Decision::Wait => {}
-                    }
+            let now = Instant::now();
+            let mut wait_until: Option<Instant> = None;
+            for at in (first..self.sources.len()).chain(0..first) {
+                match self.sources[at].decide(now) {
+                    Decision::Send(count) => return Some((at, count)),
+                    Decision::WaitUntil(due) => wait_until = Some(wait_until.map_or(due, |other| other.min(due))),
+                    Decision::Wait => {}
                 }
-                if self.drained() {
-                    return Poll::Ready(Some(None));
-                }
-                self.senders.enter(cx);
-                self.watch(cx);
-                if wait_until.is_some() { Poll::Ready(None) } else { Poll::Pending }
-            })
-            .await;
-            match (batch, wait_until) {
-                (Some(batch), _) => return batch,
-                (None, Some(due)) => shards::sleep(due.saturating_duration_since(Instant::now())).await,
-                (None, None) => unreachable!("a look that finds nothing to wait for stays pending"),
             }
+            if self.drained() {
+                return None;
+            }
+            let more = self.senders.wait(|cx| self.watch(cx));
+            match wait_until {
+                Some(due) => future::or(shards::sleep(due - now), more).await,
+                None => more.await,
+            }
+        }
+    }
+
+    /// Serves the deadlines of one queue; sleeps without a timer while the queue is empty.
+    async fn answer_what_waits_too_long(self: Rc<Self>, source: Rc<dyn Source>) {
+        loop {
+            let next = source.expire(Instant::now());
+            self.tell_if_drained();
+            let mut watching = false;
+            let earlier = poll_fn(|cx| {
+                if std::mem::replace(&mut watching, true) {
+                    return Poll::Ready(());
+                }
+                source.watch_expiry(cx);
+                Poll::Pending
+            });
+            match next {
+                Some(next) => {
+                    future::or(shards::sleep(next.saturating_duration_since(Instant::now())), earlier).await;
+                }
+                None => earlier.await,
+            }
+        }
+    }
+
+    async fn when_drained<T>(&self) -> Option<T> {
+        self.until(Inner::drained).await;
+        None
+    }
+
+    fn tell_if_drained(&self) {
+        if self.drained() {
+            self.changed();
         }
     }
 
@@ -270,25 +303,5 @@ impl Inner {
             Poll::Pending
         })
         .await;
-    }
-}
-
-/// Serves the deadlines of one queue; sleeps without a timer while the queue is empty.
-async fn answer_what_waits_too_long(source: Rc<dyn Source>) {
-    loop {
-        match source.expire(Instant::now()) {
-            Some(next) => shards::sleep(next.saturating_duration_since(Instant::now())).await,
-            None => {
-                let mut waited = false;
-                poll_fn(|cx| {
-                    if std::mem::replace(&mut waited, true) {
-                        return Poll::Ready(());
-                    }
-                    source.watch_expiry(cx);
-                    Poll::Pending
-                })
-                .await;
-            }
-        }
     }
 }

@@ -1,17 +1,20 @@
 //! The bounded queue in front of one batched statement, with a waiter for each item.
 //!
 //! Invariant: an item that was taken in is answered exactly once: by its batch, or by its deadline while it still
-//! waits here. A waiter that has gone away changes nothing for its item.
+//! waits here. A waiter that has gone away changes nothing for its item; one whose deadline passes while its item is
+//! under way is told so and goes away.
+//!
+//! Invariant: the queue is in the order of time, so that its front is the item whose deadline comes first.
 
 use crate::{
     batch::window::{Decision, Window},
-    telemetry::{Batch, Recorder},
+    telemetry::Recorder,
 };
 use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -53,6 +56,8 @@ pub(crate) struct WaiterKey(usize);
 
 enum Waiter<O> {
     Waiting(Option<Waker>),
+    /// Its time is over while its item is under way; it has not looked yet.
+    Late,
     Answered(Result<O, Unanswered>),
     Gone,
 }
@@ -60,37 +65,70 @@ enum Waiter<O> {
 struct Inner<I, O> {
     queue: RefCell<VecDeque<Queued<I>>>,
     waiters: RefCell<Slab<Waiter<O>>>,
-    window: Window,
-    capacity: usize,
-    answer_within: Duration,
+    /// Items without an answer.
+    unanswered: Cell<usize>,
+    limits: Limits,
     senders: Rc<Senders>,
+    timekeeper: Cell<Option<Waker>>,
+    /// When the timekeeper looks next by itself.
+    next_look: Cell<Option<Instant>>,
     metrics: Recorder,
     /// The statement's place among the metrics.
     metric: usize,
-    /// Whoever answers what waits too long, while there is nothing that could.
-    timekeeper: Cell<Option<Waker>>,
+}
+
+/// Bounds of a queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How a batch may grow.
+    pub(crate) window: Window,
+    /// Items that may wait to be sent. Those that come back from a lost connection are let in on top of it.
+    pub(crate) capacity: usize,
+    /// Within this time each item is answered.
+    pub(crate) answer_within: Duration,
 }
 
 /// The free connections of a group. An item wakes one of them, which wakes the next if it leaves something.
 #[derive(Default)]
-pub(crate) struct Senders(RefCell<VecDeque<Waker>>);
+pub(crate) struct Senders {
+    free: RefCell<VecDeque<(u64, Waker)>>,
+    next_ticket: Cell<u64>,
+}
 
 impl Senders {
-    pub(crate) fn enter(&self, cx: &Context<'_>) {
-        let mut free = self.0.borrow_mut();
-        if !free.iter().any(|waker| waker.will_wake(cx.waker())) {
-            free.push_back(cx.waker().clone());
-        }
-    }
-
-    /// A connection that has found work is not free: the next item is to wake another.
-    pub(crate) fn leave(&self, cx: &Context<'_>) {
-        self.0.borrow_mut().retain(|waker| !waker.will_wake(cx.waker()));
+    /// Waits as a free connection until there may be something to do. A connection that stops waiting for another
+    /// reason is free no more: a wake-up that it took would be lost to those that are.
+    pub(crate) async fn wait(&self, watch: impl Fn(&Context<'_>)) {
+        let mut place = None;
+        poll_fn(|cx| {
+            if place.is_some() {
+                return Poll::Ready(());
+            }
+            let ticket = self.next_ticket.get();
+            self.next_ticket.set(ticket + 1);
+            self.free.borrow_mut().push_back((ticket, cx.waker().clone()));
+            place = Some(Place { senders: self, ticket });
+            watch(cx);
+            Poll::Pending
+        })
+        .await;
     }
 
     pub(crate) fn wake_one(&self) {
-        let free = self.0.borrow_mut().pop_front();
-        free.into_iter().for_each(Waker::wake);
+        let free = self.free.borrow_mut().pop_front();
+        free.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+/// A free connection's place among the others.
+struct Place<'s> {
+    senders: &'s Senders,
+    ticket: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.senders.free.borrow_mut().retain(|(ticket, _)| *ticket != self.ticket);
     }
 }
 
@@ -104,33 +142,25 @@ impl<I, O> Clone for Intake<I, O> {
 }
 
 impl<I, O> Intake<I, O> {
-    /// An empty queue for at most `capacity` items, each of which is answered within `answer_within`. Its length is
-    /// shown as the gauges of the statement that has the place `metric` among the metrics.
-    pub(crate) fn new(
-        window: Window,
-        capacity: usize,
-        answer_within: Duration,
-        senders: Rc<Senders>,
-        metrics: Recorder,
-        metric: usize,
-    ) -> Self {
+    /// An empty queue; `metric` is the statement's place among `metrics`.
+    pub(crate) fn new(limits: Limits, senders: Rc<Senders>, metrics: Recorder, metric: usize) -> Self {
         Intake(Rc::new(Inner {
-            queue: RefCell::new(VecDeque::with_capacity(window.length_max.min(capacity))),
+            queue: RefCell::new(VecDeque::with_capacity(limits.window.length_max.min(limits.capacity))),
             waiters: RefCell::default(),
-            window,
-            capacity,
-            answer_within,
+            unanswered: Cell::new(0),
+            limits,
             senders,
+            timekeeper: Cell::new(None),
+            next_look: Cell::new(None),
             metrics,
             metric,
-            timekeeper: Cell::new(None),
         }))
     }
 
     /// A queue without connections, for measuring what stands in front of the database; see [`Intake::answer_batch`].
     #[must_use]
     pub fn detached(window: Window, capacity: usize, answer_within: Duration) -> Self {
-        Intake::new(window, capacity, answer_within, Rc::default(), Recorder::detached(), 0)
+        Intake::new(Limits { window, capacity, answer_within }, Rc::default(), Recorder::detached(), 0)
     }
 
     /// Answers the batch that a free connection would send now, by `outcome` in the database's stead. Returns its
@@ -152,19 +182,17 @@ impl<I, O> Intake<I, O> {
     /// [`Full`] with the item when the queue is at its bound.
     pub fn submit(&self, item: I) -> Result<Answer<I, O>, Full<I>> {
         let mut queue = self.0.queue.borrow_mut();
-        if queue.len() >= self.0.capacity {
+        if queue.len() >= self.0.limits.capacity {
             return Err(Full(item));
         }
         let waiter = WaiterKey(self.0.waiters.borrow_mut().insert(Waiter::Waiting(None)));
         let since = Instant::now();
-        let deadline = since + self.0.answer_within;
+        let deadline = since + self.0.limits.answer_within;
         queue.push_back(Queued { item, waiter, since, deadline, uncertain: false });
-        self.show_length(&queue);
         drop(queue);
-        self.gauges().waiters.inc();
-        if let Some(timekeeper) = self.0.timekeeper.take() {
-            timekeeper.wake();
-        }
+        self.0.unanswered.set(self.0.unanswered.get() + 1);
+        self.count();
+        self.wake_timekeeper(deadline);
         self.wake_sender();
         Ok(Answer { intake: self.clone(), waiter: Some(waiter) })
     }
@@ -174,9 +202,20 @@ impl<I, O> Intake<I, O> {
         self.0.queue.borrow().len()
     }
 
+    /// Items that are not answered yet, in the queue or on their way.
+    pub fn unanswered(&self) -> usize {
+        self.0.unanswered.get()
+    }
+
+    /// Places of waiters that are in use.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        self.0.waiters.borrow().len()
+    }
+
     pub(crate) fn decide(&self, now: Instant, free: usize) -> Decision {
         let queue = self.0.queue.borrow();
-        self.0.window.decide(now, queue.len(), queue.front().map(|queued| queued.since), free)
+        self.0.limits.window.decide(now, queue.len(), queue.front().map(|queued| queued.since), free)
     }
 
     /// Moves the oldest `count` items into `batch`.
@@ -184,32 +223,51 @@ impl<I, O> Intake<I, O> {
         let mut queue = self.0.queue.borrow_mut();
         let count = count.min(queue.len());
         batch.extend(queue.drain(..count));
-        self.show_length(&queue);
+        drop(queue);
+        self.count();
     }
 
-    /// Puts items whose outcome is open back at the front: they are the oldest, and already count in the bound.
+    /// Puts items whose outcome is open back to where they were: another connection may have brought back younger ones.
     pub(crate) fn put_back(&self, batch: Vec<Queued<I>>) {
+        let Some(first) = batch.iter().map(|queued| queued.deadline).min() else { return };
         let mut queue = self.0.queue.borrow_mut();
         batch.into_iter().rev().for_each(|queued| queue.push_front(queued));
-        self.show_length(&queue);
+        // Stable and fast on runs that are sorted, which these are.
+        queue.make_contiguous().sort_by_key(|queued| queued.since);
         drop(queue);
-        if let Some(timekeeper) = self.0.timekeeper.take() {
-            timekeeper.wake();
-        }
+        self.count();
+        self.wake_timekeeper(first);
         self.wake_sender();
     }
 
     pub(crate) fn answer(&self, waiter: WaiterKey, answer: Result<O, Unanswered>) {
+        let is_unknown = matches!(answer, Err(Unanswered::Unknown));
         let mut waiters = self.0.waiters.borrow_mut();
         let slot = waiters.get_mut(waiter.0).expect("a waiter stays until it is answered");
         match std::mem::replace(slot, Waiter::Answered(answer)) {
             Waiter::Waiting(waker) => {
                 drop(waiters);
-                self.gauges().waiters.dec();
+                self.0.metrics.database.unknown_unresolved.add(u64::from(is_unknown));
                 waker.into_iter().for_each(Waker::wake);
             }
+            Waiter::Late => drop(waiters),
             Waiter::Gone => drop(waiters.remove(waiter.0)),
             Waiter::Answered(_) => unreachable!("an item is answered once"),
+        }
+        self.0.unanswered.set(self.0.unanswered.get() - 1);
+        self.count();
+    }
+
+    /// Tells a waiter that its time is over, though its item is under way and its batch goes on.
+    pub(crate) fn give_up_waiting(&self, waiter: WaiterKey) {
+        let mut waiters = self.0.waiters.borrow_mut();
+        let slot = waiters.get_mut(waiter.0).expect("a waiter stays until it is answered");
+        if matches!(slot, Waiter::Waiting(_))
+            && let Waiter::Waiting(waker) = std::mem::replace(slot, Waiter::Late)
+        {
+            drop(waiters);
+            self.0.metrics.database.unknown_unresolved.inc();
+            waker.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -217,21 +275,35 @@ impl<I, O> Intake<I, O> {
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         loop {
             let mut queue = self.0.queue.borrow_mut();
-            let oldest = queue.front()?;
-            if oldest.deadline > now {
-                return Some(oldest.deadline);
+            let next = queue.front().map(|oldest| oldest.deadline);
+            self.0.next_look.set(next);
+            if next? > now {
+                return next;
             }
             let expired = queue.pop_front().expect("the front was just looked at");
-            self.show_length(&queue);
             drop(queue);
             let reason = if expired.uncertain { Unanswered::Unknown } else { Unanswered::Unavailable };
             self.answer(expired.waiter, Err(reason));
         }
     }
 
-    /// Has the current task woken by the next item.
+    /// Has the current task woken by the next item whose deadline it would miss.
     pub(crate) fn watch_expiry(&self, cx: &Context<'_>) {
         self.0.timekeeper.set(Some(cx.waker().clone()));
+    }
+
+    fn wake_timekeeper(&self, deadline: Instant) {
+        if self.0.next_look.get().is_none_or(|next| deadline < next)
+            && let Some(timekeeper) = self.0.timekeeper.take()
+        {
+            timekeeper.wake();
+        }
+    }
+
+    fn count(&self) {
+        let counters = &self.0.metrics.batches[self.0.metric];
+        counters.queued.set(self.queued() as u64);
+        counters.waiters.set(self.unanswered() as u64);
     }
 
     /// Wakes one free connection, if anything is queued.
@@ -239,14 +311,6 @@ impl<I, O> Intake<I, O> {
         if !self.0.queue.borrow().is_empty() {
             self.0.senders.wake_one();
         }
-    }
-
-    fn gauges(&self) -> &Batch {
-        &self.0.metrics.batches[self.0.metric]
-    }
-
-    fn show_length(&self, queue: &VecDeque<Queued<I>>) {
-        self.gauges().queued.set(queue.len() as u64);
     }
 }
 
@@ -265,16 +329,24 @@ impl<I, O> Future for Answer<I, O> {
         let intake = self.intake.clone();
         let mut waiters = intake.0.waiters.borrow_mut();
         let slot = waiters.get_mut(key.0).expect("a waiter stays until its answer is fetched");
-        if let Waiter::Waiting(waker) = slot {
-            if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-                *waker = Some(cx.waker().clone());
+        match slot {
+            Waiter::Waiting(waker) => {
+                if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                    *waker = Some(cx.waker().clone());
+                }
+                return Poll::Pending;
             }
-            return Poll::Pending;
+            Waiter::Late => {
+                *slot = Waiter::Gone;
+                self.waiter = None;
+                return Poll::Ready(Err(Unanswered::Unknown));
+            }
+            Waiter::Answered(_) | Waiter::Gone => {}
         }
         self.waiter = None;
         match waiters.remove(key.0) {
             Waiter::Answered(answer) => Poll::Ready(answer),
-            Waiter::Waiting(_) | Waiter::Gone => unreachable!("only an answered waiter is fetched"),
+            _ => unreachable!("only an answered waiter is fetched"),
         }
     }
 }
@@ -284,12 +356,12 @@ impl<I, O> Drop for Answer<I, O> {
         let Some(key) = self.waiter else { return };
         let mut waiters = self.intake.0.waiters.borrow_mut();
         match waiters.get_mut(key.0).expect("a waiter stays until its answer is fetched") {
-            slot @ Waiter::Waiting(_) => {
-                *slot = Waiter::Gone;
-                self.intake.gauges().waiters.dec();
-            }
+            slot @ (Waiter::Waiting(_) | Waiter::Late) => *slot = Waiter::Gone,
             Waiter::Answered(_) => drop(waiters.remove(key.0)),
             Waiter::Gone => unreachable!("a waiter goes once"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 mod backoff;
 mod group;
 mod intake;
+#[cfg(test)]
+mod simulation;
 mod source;
 mod window;
 

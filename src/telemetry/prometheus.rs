@@ -55,7 +55,7 @@ impl Page {
         self.family(name, GAUGE, "What is running; always 1.");
         let labels = [
             ("version", env!("CARGO_PKG_VERSION")),
-            ("commit", option_env!("JEDAY_COMMIT").unwrap_or("unknown")),
+            ("commit", option_env!("BUILD_COMMIT").unwrap_or("unknown")),
             ("architecture", ARCH),
         ];
         self.value(name, &labels, 1);
@@ -218,11 +218,7 @@ impl Page {
             self.value(name, &[], count);
         }
         let name = "jeday_batch_unknown_outcomes_total";
-        self.family(
-            name,
-            COUNTER,
-            "Batches whose connection died before the answer: resolved by looking again, or not.",
-        );
+        self.family(name, COUNTER, "Items whose connection died before the answer: resolved by looking again, or not.");
         self.value(name, &[("result", "resolved")], totals.unknown_resolved);
         self.value(name, &[("result", "unresolved")], totals.unknown_unresolved);
     }

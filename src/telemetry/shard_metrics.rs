@@ -177,9 +177,9 @@ pub struct Database {
     pub batches_retried: Counter,
     /// Batches whose deadline passed.
     pub deadline_misses: Counter,
-    /// Batches of unknown outcome that were looked up again and answered truthfully.
+    /// Items of unknown outcome that were looked up again and answered truthfully.
     pub unknown_resolved: Counter,
-    /// Batches of unknown outcome that stayed unknown; their callers were told to try again.
+    /// Items of unknown outcome that stayed unknown; their callers were told to try again.
     pub unknown_unresolved: Counter,
 }
 

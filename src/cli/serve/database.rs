@@ -34,7 +34,8 @@ pub(super) fn open(
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Database, CliError> {
     let (target, cluster) = match &config.database.url {
-        Some(url) => (configured(url.expose(), environment)?, None),
+        // One that takes no writes is as good as none: better told at the connection than by each batch.
+        Some(url) => (configured(url.expose(), environment)?.for_writing(), None),
         None => {
             let cluster = start_private(config, connections, memory_bytes, cancelled)?;
             (private(&cluster)?, Some(cluster))

@@ -130,7 +130,10 @@ pub enum ConnectError {
         reason: String,
     },
     /// Not the kind of server that was asked for.
-    #[error("{place} is not a {wanted} server, as target_session_attrs asks; add the right host to the list")]
+    #[error(
+        "{place} is not a {wanted} server, as is wanted here (target_session_attrs); add the right host to the list, or see \
+         default_transaction_read_only"
+    )]
     Attributes {
         /// The address or socket.
         place: String,

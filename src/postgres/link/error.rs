@@ -22,6 +22,16 @@ impl LinkError {
     pub(super) fn lost(sent: bool, why: Lost) -> LinkError {
         if sent { LinkError::Unknown(why) } else { LinkError::NotSent(why) }
     }
+
+    /// The same for a batch whose first statement went through before a later one failed with this: whatever became
+    /// of the later one, the batch has had an effect.
+    #[must_use]
+    pub fn after_an_effect(self) -> LinkError {
+        match self {
+            LinkError::NotSent(why) | LinkError::Unknown(why) => LinkError::Unknown(why),
+            LinkError::Refused(refusal) => LinkError::Unknown(Lost::LookUp(refusal)),
+        }
+    }
 }
 
 /// What kept a statement from being answered.
@@ -36,6 +46,9 @@ pub enum Lost {
     /// The parameters do not fit the statement.
     #[error("{0}")]
     Parameters(String),
+    /// The server refused to tell what the statement before has done.
+    #[error("it could not be looked up: {0}")]
+    LookUp(Refusal),
 }
 
 /// The server's refusal of a statement.
@@ -50,12 +63,17 @@ pub struct Refusal {
 
 impl Refusal {
     pub(super) fn new(error: &DbError) -> Refusal {
+        // Not the detail: it repeats values of rows.
+        Refusal::of(error.code().code(), error.message(), error.constraint())
+    }
+
+    /// By its parts.
+    pub(crate) fn of(code: &str, message: &str, constraint: Option<&str>) -> Refusal {
         Refusal {
-            class: classify(error.code().code()),
-            code: error.code().code().to_owned(),
-            // Not the detail: it repeats values of rows.
-            message: error.message().to_owned(),
-            constraint: error.constraint().map(str::to_owned),
+            class: classify(code),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            constraint: constraint.map(str::to_owned),
         }
     }
 

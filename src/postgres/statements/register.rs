@@ -107,8 +107,8 @@ impl BatchedStatement for Register {
             .map(|(sent, _)| *sent)
             .collect();
         if !open.is_empty() {
-            let rows = link.query(&LOOK_AGAIN, &[&bucket(&open), &id(&open), &email(&open)], deadline).await?;
-            mark_created(batch, &rows, &mut outcomes);
+            let look_again = link.query(&LOOK_AGAIN, &[&bucket(&open), &id(&open), &email(&open)], deadline).await;
+            mark_created(batch, &look_again.map_err(LinkError::after_an_effect)?, &mut outcomes);
         }
         Ok(outcomes)
     }

@@ -73,10 +73,11 @@ pub struct EarlierUser {
     pub username: String,
 }
 
-/// Keys are locked before addresses, each in order, by every node: the sort forces all keys to be claimed first.
+/// Keys are locked before addresses, each in order, by every node: the sort forces all keys to be claimed first. Bytes
+/// decide, as they do for registrations without a key: a database's own collation may see another order.
 static CLAIM: Sql = Sql {
     name: "register_once",
-    text: "WITH item AS (
+    text: r#"WITH item AS (
     SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
                          $7::smallint[], $8::bytea[], $9::bytea[])
         AS item (bucket, id, email, username, password_hash, created_at, key_bucket, key_hash, fingerprint)
@@ -89,7 +90,7 @@ static CLAIM: Sql = Sql {
     INSERT INTO users (bucket, id, email, username, password_hash, created_at, updated_at)
     SELECT bucket, id, email, username, password_hash, created_at, created_at
     FROM item JOIN claimed ON claimed.user_id = item.id
-    ORDER BY email
+    ORDER BY email COLLATE "C"
     ON CONFLICT (email, bucket) DO NOTHING
     RETURNING bucket, id
 ), queued AS (
@@ -97,7 +98,7 @@ static CLAIM: Sql = Sql {
     SELECT bucket, id FROM created
     RETURNING user_id
 )
-SELECT claimed.user_id, queued.user_id IS NOT NULL FROM claimed LEFT JOIN queued ON queued.user_id = claimed.user_id",
+SELECT claimed.user_id, queued.user_id IS NOT NULL FROM claimed LEFT JOIN queued ON queued.user_id = claimed.user_id"#,
     types: &[
         Type::INT2_ARRAY,
         Type::UUID_ARRAY,
@@ -190,8 +191,8 @@ async fn look_up(
     deadline: Instant,
 ) -> Result<(), LinkError> {
     let items: Vec<_> = open.iter().map(|at| batch[*at]).collect();
-    let rows = link.query(&LOOK_UP, &[&key_bucket(&items), &key_hash(&items)], deadline).await?;
-    for row in &rows {
+    let rows = link.query(&LOOK_UP, &[&key_bucket(&items), &key_hash(&items)], deadline).await;
+    for row in &rows.map_err(LinkError::after_an_effect)? {
         let ordinal: i64 = row.get(0);
         let at = usize::try_from(ordinal - 1).ok().and_then(|at| open.get(at).copied());
         let at = at.expect("PostgreSQL numbers the items from one");

@@ -62,6 +62,15 @@ impl Target {
         values::build(settings.with_environment(&environment)?, &environment)
     }
 
+    /// The same for somebody who writes: a server that takes no writes will not do, unless one was asked for.
+    #[must_use]
+    pub fn for_writing(mut self) -> Target {
+        if self.attributes == SessionAttributes::Any {
+            self.attributes = SessionAttributes::ReadWrite;
+        }
+        self
+    }
+
     /// The database's name, if one was given; otherwise it is named as the user.
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()

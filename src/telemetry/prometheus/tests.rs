@@ -199,7 +199,7 @@ fn a_page_looks_like_this() {
         # HELP jeday_batch_deadline_misses_total Batches whose deadline passed.
         # TYPE jeday_batch_deadline_misses_total counter
         jeday_batch_deadline_misses_total 0
-        # HELP jeday_batch_unknown_outcomes_total Batches whose connection died before the answer: resolved by looking again, or not.
+        # HELP jeday_batch_unknown_outcomes_total Items whose connection died before the answer: resolved by looking again, or not.
         # TYPE jeday_batch_unknown_outcomes_total counter
         jeday_batch_unknown_outcomes_total{result="resolved"} 1
         jeday_batch_unknown_outcomes_total{result="unresolved"} 0
