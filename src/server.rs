@@ -8,10 +8,11 @@ use crate::{
     hardening::{Fingerprint, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
     limits::{
-        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, ONCE_QUEUE_MAX,
-        OUTPUT_KEPT_BYTES_MAX,
+        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE, INPUT_BYTES_FIRST,
+        INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
     },
     postgres::statements::{
+        expire_keys::ExpireKeys,
         register::{NewUser, Register, Registered},
         register_once::{self, RegisterOnce},
     },
@@ -24,7 +25,7 @@ use std::{
     io,
     rc::Rc,
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// What is counted by number, by name.
@@ -87,6 +88,7 @@ pub struct Server {
     database: Group,
     registrations: Intake<NewUser, Registered>,
     registrations_once: Intake<register_once::Item, register_once::Outcome>,
+    expiry: Intake<(), bool>,
 }
 
 /// Serves until the shard is told to stop and has drained. `listeners` say what is served on each; `on_ready` is called
@@ -102,6 +104,7 @@ pub async fn run(
     listeners: Vec<(Listener, &'static Table)>,
     on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
+    let shard_index = shard.index;
     let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
     let mut accepting = Vec::new();
     for (listener, table) in listeners {
@@ -113,6 +116,7 @@ pub async fn run(
         on_ready();
     })
     .detach();
+    let _expiry = (shard_index == 0).then(|| shards::spawn(expire_keys(server.expiry.clone())));
     for task in accepting {
         task.await;
     }
@@ -120,6 +124,20 @@ pub async fn run(
     server.deadlines.drained().await;
     server.database.drain().await;
     Ok(())
+}
+
+/// Forgets idempotency keys whose time has come, for as long as the server runs. Several nodes may do so at once.
+async fn expire_keys(expiry: Intake<(), bool>) {
+    loop {
+        shards::sleep(EXPIRY_INTERVAL).await;
+        while let Ok(answer) = expiry.submit(()) {
+            // What fails now is tried again after the interval.
+            if answer.await != Ok(true) {
+                break;
+            }
+            shards::sleep(EXPIRY_STEP_PAUSE).await;
+        }
+    }
 }
 
 /// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
@@ -183,6 +201,7 @@ impl Server {
         let mut group = GroupBuilder::new(config.database.clone(), metrics.clone());
         let registrations = group.statement::<Register>(config.registration, config.registration_queue_max);
         let registrations_once = group.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX);
+        let expiry = group.statement::<ExpireKeys>(Window { length_max: 1, wait: Duration::ZERO }, 1);
         Ok(Server {
             database: group.start(),
             random: RefCell::new(Random::new()?),
@@ -197,6 +216,7 @@ impl Server {
             stop: shard.stop.clone(),
             registrations,
             registrations_once,
+            expiry,
         })
     }
 

@@ -162,7 +162,8 @@ impl<S: AsFd> Watched<S> {
         let entry = &*self.entry;
         if entry.readable.get() || entry.ended.get() {
             match read(&self.socket) {
-                // epoll(7): a short read has emptied an edge-triggered stream, so the next try is left to the next edge.
+                // epoll(7): a short read has emptied an edge-triggered stream, so the next try is left to the next
+                // edge.
                 Ok(count) => {
                     entry.readable.set(count == wanted);
                     return Poll::Ready(Ok(count));

@@ -263,7 +263,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn normalising_never_outgrows_its_room_and_is_stable(sent in "\\PC{0,40}|[a-z\u{300}-\u{36f}\u{1100}-\u{11ff}]{0,40}|[\u{958}-\u{95f}\u{fb1d}-\u{fb4e}]{0,40}") {
+        fn normalising_never_outgrows_its_room_and_is_stable(
+            sent in "\\PC{0,40}|[a-z\u{300}-\u{36f}\u{1100}-\u{11ff}]{0,40}|[\u{958}-\u{95f}\u{fb1d}-\u{fb4e}]{0,40}",
+        ) {
             let password = Password::attempt(sent.as_str().into()).unwrap();
             if password.as_sent().is_some() {
                 prop_assert!(password.normalised.capacity() <= NFC_GROWTH * sent.len());

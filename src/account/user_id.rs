@@ -24,7 +24,8 @@ impl UserId {
     pub const TEXT_BYTES: usize = Hyphenated::LENGTH;
 
     /// Makes an id. `unix_ms` counts milliseconds since 1970 and keeps its low 48 bits (enough until the year 10889);
-    /// 62 bits of `random` are used, so a guess at somebody's id is hopeless and a clash needs billions in one millisecond.
+    /// 62 bits of `random` are used, so a guess at somebody's id is hopeless and a clash needs billions in one
+    /// millisecond.
     #[must_use]
     pub fn new(unix_ms: u64, bucket: Bucket, random: [u8; 8]) -> Self {
         let mut rand_a_and_b = [0; 10];

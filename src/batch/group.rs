@@ -176,7 +176,7 @@ impl Inner {
                 None => break,
             }
             let pause = backoff.after_failure(getrandom::u32().unwrap_or(u32::MAX));
-            future::or(async { Some(shards::sleep(pause).await) }, self.when_drained()).await;
+            let _ = shards::timeout(pause, self.when_drained::<()>()).await;
         }
         self.running.set(self.running.get() - 1);
         self.changed();

@@ -157,6 +157,25 @@ impl<I, O> Intake<I, O> {
         }))
     }
 
+    /// A queue without connections, for measuring what stands in front of the database; see [`Intake::answer_batch`].
+    #[must_use]
+    pub fn detached(window: Window, capacity: usize, answer_within: Duration) -> Self {
+        Intake::new(Limits { window, capacity, answer_within }, Rc::default(), Recorder::detached(), 0)
+    }
+
+    /// Answers the batch that a free connection would send now, by `outcome` in the database's stead. Returns its
+    /// length, which is 0 when none is due.
+    pub fn answer_batch(&self, now: Instant, mut outcome: impl FnMut(&I) -> O) -> usize {
+        let Decision::Send(count) = self.decide(now, 1) else { return 0 };
+        let mut batch = Vec::with_capacity(count);
+        self.take(count, &mut batch);
+        for queued in batch {
+            let answer = outcome(&queued.item);
+            self.answer(queued.waiter, Ok(answer));
+        }
+        count
+    }
+
     /// Takes an item in; the answer comes through the returned future.
     ///
     /// # Errors

@@ -289,8 +289,8 @@ fn every_item_gets_one_true_answer_whatever_fails() {
     for seed in (0..12).chain(start..start + 8) {
         let ran = std::panic::catch_unwind(|| simulate(seed));
         lost += ran.unwrap_or_else(|panic| {
-            eprintln!("replay with JEDAY_SIMULATION_SEED={seed}");
-            std::panic::resume_unwind(panic)
+            let reason = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            panic!("replay with JEDAY_SIMULATION_SEED={seed}: {reason}")
         });
     }
     assert!(lost > 100, "the faults that this is about hardly happened: {lost}");

@@ -66,7 +66,11 @@ mod tests {
     proptest! {
         #[test]
         fn never_sends_more_than_is_queued_or_allowed_and_never_waits_in_vain(
-            queued in 0usize..1000, free in 0usize..4, wait_ms in 0u64..50, age_ms in 0u64..50, length_max in 1usize..500,
+            queued in 0usize..1000,
+            free in 0usize..4,
+            wait_ms in 0u64..50,
+            age_ms in 0u64..50,
+            length_max in 1usize..500,
         ) {
             let window = Window { length_max, wait: Duration::from_millis(wait_ms) };
             let oldest = Instant::now();

@@ -1,4 +1,5 @@
-//! What every subcommand is given: the global options and the environment; reads the files they name. Never decides what a value means.
+//! What every subcommand is given: the global options and the environment; reads the files they name. Never decides
+//! what a value means.
 
 use super::CliError;
 use super::error::plain;

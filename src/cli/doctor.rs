@@ -106,6 +106,9 @@ fn as_text(checks: &[Check]) -> String {
 }
 
 fn as_json(checks: &[Check]) -> Value {
-    let object = |check: &Check| json!({ "name": check.name, "value": check.value, "verdict": word(check.verdict), "remedy": check.remedy });
+    let object = |check: &Check| {
+        let Check { name, value, verdict, remedy } = check;
+        json!({ "name": name, "value": value, "verdict": word(*verdict), "remedy": remedy })
+    };
     checks.iter().map(object).collect()
 }

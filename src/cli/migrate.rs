@@ -5,11 +5,11 @@ use crate::{
     config::{CliValues, Suggestions},
     postgres::{
         connect::connect,
+        link::Link,
         migrate::{self, MigrateError, Status, Step},
     },
 };
 use std::{fmt::Write, process::ExitCode};
-use tokio_postgres::Client;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,14 +61,14 @@ pub enum Action {
 /// The database cannot be reached, or refuses a step; finished steps stay.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let text = match &args.action {
-        Action::Up { settings } => with_client(context, &settings.values, async |client| {
-            migrate::up(client, None).await.map(|steps| done("applied", &steps))
+        Action::Up { settings } => with_client(context, &settings.values, async |link| {
+            migrate::up(link.client(), None).await.map(|steps| done("applied", &steps))
         }),
-        Action::Down { steps, settings } => with_client(context, &settings.values, async |client| {
-            migrate::down(client, *steps).await.map(|steps| done("taken back", &steps))
+        Action::Down { steps, settings } => with_client(context, &settings.values, async |link| {
+            migrate::down(link.client(), *steps).await.map(|steps| done("taken back", &steps))
         }),
-        Action::Status { settings } => with_client(context, &settings.values, async |client| {
-            migrate::status(client).await.map(|status| listed(&status))
+        Action::Status { settings } => with_client(context, &settings.values, async |link| {
+            migrate::status(link.client()).await.map(|status| listed(&status))
         }),
     };
     print(&text?)?;
@@ -78,7 +78,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 fn with_client(
     context: &Context,
     values: &CliValues,
-    work: impl AsyncFnOnce(&Client) -> Result<String, MigrateError>,
+    work: impl AsyncFnOnce(&Link) -> Result<String, MigrateError>,
 ) -> Result<String, CliError> {
     let (config, _) = context.settings(values, Suggestions::none())?;
     let url = config.database.url.as_ref().ok_or_else(|| {
@@ -89,7 +89,7 @@ fn with_client(
     let options = serve::options(&config.database);
     let outcome = shards::block_on(async {
         let link = connect(&target, &options).await.map_err(|error| CliError::failed(&error))?;
-        work(link.client()).await.map_err(|error| CliError::failed(&error))
+        work(&link).await.map_err(|error| CliError::failed(&error))
     });
     outcome.map_err(|error| CliError::failed(&error))?
 }

@@ -1,4 +1,5 @@
-//! The command line: one file a subcommand. Turns arguments into a call and an error into words; never does the work itself.
+//! The command line: one file a subcommand. Turns arguments into a call and an error into words; never does the work
+//! itself.
 
 use crate::config::Environment;
 use clap::{CommandFactory, Parser, Subcommand};

@@ -159,7 +159,7 @@ fn config_shows_values_with_their_sources() {
 
         [database]
         url = "postgres://jeday:***@db/auth"  # from DB_URL
-        write_connections = 2                 # from default
+        write_connections = 1                 # from default
         read_connections = 1                  # from default
         deadline = "5s"                       # from default
         connect_timeout = "3s"                # from default

@@ -1,4 +1,5 @@
-//! Configuration: sources, their order, and one nested struct per module. Plain data; never opens a file, a socket or the environment.
+//! Configuration: sources, their order, and one nested struct per module. Plain data; never opens a file, a socket or
+//! the environment.
 //!
 //! [`settings::SETTINGS`] is the one table of what can be set. [`Config::resolve`] applies the sources to it in order
 //! (built-in default, topology, tuning profile, file, environment, command line; the later wins) and says in

@@ -67,7 +67,8 @@ pub struct Progress {
     pub done: bool,
 }
 
-/// The whole body, borrowed, if its length is declared and `input` holds all of it. `None`: a [`BodyDecoder`] is needed.
+/// The whole body, borrowed, if its length is declared and `input` holds all of it. `None`: a [`BodyDecoder`] is
+/// needed.
 ///
 /// # Errors
 /// [`BodyError::TooLarge`] if more is declared than allowed.

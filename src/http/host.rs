@@ -1,5 +1,5 @@
-//! The `Host` field and the authority of a target: `uri-host [ ":" port ]` of RFC 9110 section 7.2, RFC 3986 section 3.2.
-//! Only the form is checked; which hosts are ours is nobody's business here.
+//! The `Host` field and the authority of a target: `uri-host [ ":" port ]` of RFC 9110 section 7.2, RFC 3986 section
+//! 3.2. Only the form is checked; which hosts are ours is nobody's business here.
 
 use std::net::Ipv6Addr;
 

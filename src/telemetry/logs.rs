@@ -3,10 +3,10 @@
 //! Lines go through a bounded channel. When whoever reads standard error is too slow, lines are dropped and counted
 //! rather than a shard held up.
 //!
-//! No secret is ever logged, at any level: no password, no token, no key or pepper, no password record, no `Authorization`
-//! or body, no connection string before its password is masked. Types that hold one have no `Debug` or mask it, and
-//! a caller logs fields it names, never a whole request or configuration. For the same reason records of the `log` facade are
-//! not taken in: tokio-postgres writes the parameters of statements there.
+//! No secret is ever logged, at any level: no password, no token, no key or pepper, no password record, no
+//! `Authorization` or body, no connection string before its password is masked. Types that hold one have no `Debug` or
+//! mask it, and a caller logs fields it names, never a whole request or configuration. For the same reason records of
+//! the `log` facade are not taken in: tokio-postgres writes the parameters of statements there.
 //!
 //! A field called `shard` is added to every line that a shard's thread logs.
 
@@ -123,7 +123,8 @@ pub struct LogGuard {
 }
 
 impl LogGuard {
-    /// The count of lines that were dropped, for [`Registry::export_dropped_lines`](super::Registry::export_dropped_lines).
+    /// The count of lines that were dropped, for
+    /// [`Registry::export_dropped_lines`](super::Registry::export_dropped_lines).
     pub fn dropped_lines(&self) -> DroppedLines {
         self.dropped.clone()
     }

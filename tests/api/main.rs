@@ -1,1 +1,39 @@
 //! API tests: a real server, a real PostgreSQL, one behaviour a file.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod client;
+    pub(crate) mod metrics;
+    pub(crate) mod pooler;
+    pub(crate) mod postgres;
+    pub(crate) mod server;
+    pub(crate) mod session;
+}
+
+mod bodies;
+mod command_line;
+mod duplicate_emails;
+mod encryption;
+mod field_errors;
+mod go_environment;
+mod heads;
+mod health;
+mod idempotency;
+mod malformed_json;
+mod media_types;
+mod metrics;
+mod migrating;
+mod openapi;
+mod overload;
+mod passwords;
+mod persistence;
+mod pooler;
+mod private_cluster;
+mod registering;
+mod routing;
+mod secrecy;
+mod start_up_errors;
+mod stopping;
+mod timeouts;
+mod usernames;

@@ -1,8 +1,12 @@
 //! Connections to a real PostgreSQL: reaching it, TLS, log-in, poolers, and what becomes of statements when it fails.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../support/postgres.rs"]
-mod support;
+#[path = "../support"]
+mod support {
+    pub(crate) mod pooler;
+    pub(crate) mod postgres;
+    pub(crate) use postgres::*;
+}
 
 mod attributes;
 mod authentication;

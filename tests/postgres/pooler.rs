@@ -3,48 +3,7 @@
 use super::*;
 use jeday::postgres::connect::Prepare;
 use jeday::postgres::link::LinkError;
-use std::{
-    fs,
-    net::{TcpListener, TcpStream},
-};
-use support::Running;
-
-struct Pooler {
-    port: u16,
-    _running: Running,
-}
-
-impl Pooler {
-    fn start(cluster: &TestCluster, mode: &str) -> Pooler {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let file = cluster.socket_directory().join(format!("pgbouncer-{port}.ini"));
-        let text = format!(
-            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 1\nmax_client_conn = 20\n\
-             [users]\n",
-            cluster.socket_directory().display(),
-            cluster.port()
-        );
-        // With auth_type any, the server is spoken to as the user named here.
-        let text = text.replace("* = host", "* = user=postgres host");
-        fs::write(&file, text).unwrap();
-        let mut running = Running::start(cluster.as_owner("pgbouncer").arg(&file));
-        for _ in 0..100 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Pooler { port, _running: running };
-            }
-            if let Some(errors) = running.errors_if_ended() {
-                panic!("pgbouncer ended: {errors}");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("pgbouncer does not listen");
-    }
-
-    fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
-    }
-}
+use support::pooler::Pooler;
 
 #[test]
 fn two_clients_share_one_server_connection_unharmed() {

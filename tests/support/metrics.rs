@@ -48,6 +48,14 @@ impl Metrics {
         Metrics::once(server, &format!("{items} queued"), |metrics| queued(metrics) == items as f64);
     }
 
+    /// Waits until this many registrations are on their way to the database and none is waiting to be sent.
+    pub(crate) fn await_sent(server: &Server, items: u64) {
+        let open = |metrics: &Metrics, name: &str| metrics.sum(name, &[("statement", "register")]);
+        Metrics::once(server, &format!("{items} sent"), |metrics| {
+            open(metrics, "jeday_batch_waiters") == items as f64 && open(metrics, "jeday_batch_queue_items") == 0.0
+        });
+    }
+
     /// The sum of all samples of this name that have these labels.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.matching(name, labels).sum()

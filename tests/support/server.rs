@@ -208,6 +208,11 @@ impl Starting {
         self.log.await_message(message)
     }
 
+    /// Waits for its first line.
+    pub(crate) fn await_any_log(&self) {
+        self.log.await_change("a line", |state| (!state.lines.is_empty()).then_some(()));
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.child.as_ref().expect("not ready yet")), signal).unwrap();

@@ -1,5 +1,6 @@
-#![allow(unsafe_code)]
 //! Lowers the calling thread to idle priority. Never raises one.
+
+#![allow(unsafe_code)]
 
 use std::io;
 

@@ -1,5 +1,6 @@
-#![allow(unsafe_code)]
 //! Tries io_uring for real, and tells apart the ways in which a system can withhold it.
+
+#![allow(unsafe_code)]
 
 use std::{
     fs, io, mem,

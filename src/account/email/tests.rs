@@ -134,7 +134,9 @@ proptest! {
     }
 
     #[test]
-    fn the_fast_path_for_domains_agrees_with_the_library(domain in "[a-zA-Z0-9.xn-]{0,70}|([a-z0-9-]{0,5}\\.){0,4}[a-z0-9]{1,4}") {
+    fn the_fast_path_for_domains_agrees_with_the_library(
+        domain in "[a-zA-Z0-9.xn-]{0,70}|([a-z0-9-]{0,5}\\.){0,4}[a-z0-9]{1,4}",
+    ) {
         if is_plain_domain(domain.as_bytes()) {
             let judged = Uts46::new()
                 .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);

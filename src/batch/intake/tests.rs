@@ -1,3 +1,5 @@
+//! The queue by itself, without a database.
+
 use super::*;
 use std::pin::pin;
 

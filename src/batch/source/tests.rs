@@ -1,3 +1,5 @@
+//! What is done with a batch, whatever its execution says.
+
 use super::*;
 use crate::{
     batch::{

@@ -1,4 +1,5 @@
-//! The keys that `serve` works with. Makes them by itself only beside a private cluster, whose directory they belong to.
+//! The keys that `serve` works with. Makes them by itself only beside a private cluster, whose directory they belong
+//! to.
 
 use crate::{
     cli::CliError,

@@ -1,4 +1,5 @@
-//! What a setting is: its names, its type, its range, and how a text becomes its value. The table itself stands in `table`.
+//! What a setting is: its names, its type, its range, and how a text becomes its value. The table itself stands in
+//! `table`.
 
 use super::values::{bytes, cpus, database_url, duration, listen, secret, words};
 use super::{Config, CpuList, ListenAddress, SecretText, SymmetricKey};

@@ -166,10 +166,10 @@ pub static SETTINGS: &[Setting] = &[
         variables: &["DB_WRITE_CONNECTIONS"],
         flag: None,
         kind: Kind::Count(|config| &mut config.database.write_connections, 1..=64),
-        default: Fallback::Value("2"),
+        default: Fallback::Value("1"),
         tuning: true,
         since: FIRST,
-        help: "Connections of each shard for statements that write.",
+        help: "Connections of each shard for statements that write; more pay where the database is a network away.",
     },
     Setting {
         key: "database.read_connections",
@@ -269,7 +269,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "passwords.min_chars",
         variables: &[],
         flag: None,
-        // NIST SP 800-63B (revision 3) section 5.1.1.2 wants 8 at least; 6 leaves room for rules taken over from elsewhere.
+        // NIST SP 800-63B (revision 3) section 5.1.1.2 wants 8 at least; 6 leaves room for rules taken over from
+        // elsewhere.
         kind: Kind::Count(|config| &mut config.passwords.min_chars, 6..=128),
         default: Fallback::Value("8"),
         tuning: false,

@@ -1,4 +1,5 @@
-//! The command line as a source: flags of single settings, and `--set KEY=VALUE` for any. Never parses arguments itself.
+//! The command line as a source: flags of single settings, and `--set KEY=VALUE` for any. Never parses arguments
+//! itself.
 
 use super::super::error::Problem;
 use super::super::settings::{self, Setting};

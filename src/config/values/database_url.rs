@@ -67,7 +67,8 @@ pub fn check(text: &str) -> Result<(), DatabaseUrlError> {
     }
 }
 
-/// The address with passwords and unknown parameters replaced by `***`; everything is, where the parts cannot be told apart.
+/// The address with passwords and unknown parameters replaced by `***`; everything is, where the parts cannot be told
+/// apart.
 pub fn mask(text: &str) -> String {
     let text = text.trim();
     match after_scheme(text) {

@@ -1,4 +1,5 @@
-//! Durations as people who come from the Go version write them: `500ms`, `10s`, `1m30s`. Never a number without a unit, except 0.
+//! Durations as people who come from the Go version write them: `500ms`, `10s`, `1m30s`. Never a number without a
+//! unit, except 0.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Addresses to listen on: `127.0.0.1:8080`, `[::]:8080`, `localhost:8080`, `:8080`, `8080`. Looks a name up only when asked to.
+//! Addresses to listen on: `127.0.0.1:8080`, `[::]:8080`, `localhost:8080`, `:8080`, `8080`. Looks a name up only when
+//! asked to.
 
 use std::fmt;
 use std::io;
@@ -161,7 +162,8 @@ fn port(text: &str) -> Result<u16, ListenAddressError> {
     text.parse().map_err(|_| ListenAddressError::PortInvalid)
 }
 
-/// RFC 1123 section 2.1: letters, digits and hyphens, at most 63 a label; the underscore is in use in container networks.
+/// RFC 1123 section 2.1: letters, digits and hyphens, at most 63 a label; the underscore is in use in container
+/// networks.
 fn is_host_name(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,4 +1,5 @@
-//! The types of values a setting can have: each is parsed from text and shown as text. Never knows which setting uses it.
+//! The types of values a setting can have: each is parsed from text and shown as text. Never knows which setting uses
+//! it.
 
 pub mod bytes;
 pub mod cpus;

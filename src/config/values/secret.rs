@@ -1,4 +1,5 @@
-//! Values that must not be seen: no `Display`, a `Debug` without content, wiped when dropped, compared in constant time.
+//! Values that must not be seen: no `Display`, a `Debug` without content, wiped when dropped, compared in constant
+//! time.
 
 use std::fmt;
 use subtle::ConstantTimeEq;

@@ -1,4 +1,5 @@
-//! Settings that take one word of a few. Never a meaning beyond the name: what a level or a format does is telemetry's part.
+//! Settings that take one word of a few. Never a meaning beyond the name: what a level or a format does is telemetry's
+//! part.
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

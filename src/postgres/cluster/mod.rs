@@ -1,16 +1,17 @@
 //! The private PostgreSQL cluster that is used when no database is named: found, made once, started, watched over and
-//! stopped with the server. Blocking code for a thread of its own or one that has nothing else to do; never for a shard.
+//! stopped with the server. Blocking code for a thread of its own or one that has nothing else to do; never for a
+//! shard.
 //!
 //! # Who may enter
 //! There is no password: nothing listens but a Unix socket, and three things stand before it.
 //! - Its directory (mode 0700) is of the user as whom PostgreSQL runs. The kernel lets in that user and root.
 //! - The socket itself has mode 0700.
-//! - PostgreSQL asks the kernel who is at the other end (`peer`), and admits that user and, where root runs Jeday, root.
-//!   So a directory opened by mistake does not open the database.
+//! - PostgreSQL asks the kernel who is at the other end (`peer`), and admits that user and, where root runs Jeday,
+//!   root. So a directory opened by mistake does not open the database.
 //!
 //! Whoever is that user could read the data's files anyway, and root can do everything: neither is kept out of anything
-//! by a password. Where another PostgreSQL of the system runs as the same user `postgres`, its superusers can reach this
-//! data; a user `jeday`, made before the first start, keeps them apart.
+//! by a password. Where another PostgreSQL of the system runs as the same user `postgres`, its superusers can reach
+//! this data; a user `jeday`, made before the first start, keeps them apart.
 
 mod account;
 mod create;

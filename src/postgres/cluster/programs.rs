@@ -111,7 +111,8 @@ fn numbered(parent: &str, before: &str, after: &str) -> Vec<PathBuf> {
 fn version(runner: &Runner, postgres: &Path) -> Result<Option<u32>, ClusterError> {
     match runner.command(postgres).arg("--version").stdout(Stdio::piped()).output() {
         Ok(output) => Ok(std::str::from_utf8(&output.stdout).ok().and_then(major)),
-        // The program is started from the state directory, as the account: this is where it shows that it cannot get in.
+        // The program is started from the state directory, as the account: this is where it shows that it cannot get
+        // in.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => match runner.closed_directory() {
             Some(closed) => Err(ClusterError::Closed { account: runner.account.name.clone(), closed }),
             None => Ok(None),

@@ -13,8 +13,8 @@ pub(super) struct Sizes {
 /// For `jeday migrate`, `psql`, a backup and what PostgreSQL keeps for its superuser, beside the server's own.
 const SPARE_CONNECTIONS: u32 = 13;
 
-/// A quarter of the memory, as PostgreSQL's manual advises; at least its default, and at most what still starts at once:
-/// above 2 GiB setting up the buffers takes longer than everything else at start.
+/// A quarter of the memory, as PostgreSQL's manual advises; at least its default, and at most what still starts at
+/// once: above 2 GiB setting up the buffers takes longer than everything else at start.
 pub fn shared_buffers_mib_for(memory_bytes: u64) -> u32 {
     let quarter = memory_bytes / 4 / (1 << 20);
     u32::try_from(quarter.clamp(128, 2048)).expect("at most 2048")

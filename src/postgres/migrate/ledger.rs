@@ -74,8 +74,8 @@ pub(super) async fn locked<T>(
 }
 
 async fn begin(client: &Client, wait: Duration) -> Result<(), MigrateError> {
-    // Read committed whatever the role's default is: the reading after the lock must see what its last holder committed.
-    // A role's statement timeout is meant for requests, not for this.
+    // Read committed whatever the role's default is: the reading after the lock must see what its last holder
+    // committed. A role's statement timeout is meant for requests, not for this.
     client
         .batch_execute(&format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \

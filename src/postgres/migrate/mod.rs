@@ -2,7 +2,8 @@
 //!
 //! Safe for any number of nodes at once, also through PgBouncer in transaction mode: the lock that orders them belongs
 //! to the transaction, and each transaction reads the version anew once it has the lock. A migration must therefore be
-//! able to run in a transaction. Never touches what it did not make: a `schema_migrations` of another program is refused.
+//! able to run in a transaction. Never touches what it did not make: a `schema_migrations` of another program is
+//! refused.
 
 mod ledger;
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! The embedded files, and what is decided from them without a database.
+
 use super::*;
 use std::{collections::BTreeSet, fs, path::Path};
 

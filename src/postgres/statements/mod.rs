@@ -2,6 +2,7 @@
 //! on the common path, one transaction each, and one outcome for every item.
 
 mod column;
+pub mod expire_keys;
 pub mod register;
 pub mod register_once;
 
@@ -29,6 +30,7 @@ impl<'a> FromSql<'a> for RawUuid {
 pub const NAMES: &[StatementName] = &[
     StatementName { name: register::Register::NAME, outcomes: &["created", "email_taken"] },
     StatementName { name: register_once::RegisterOnce::NAME, outcomes: &["created", "email_taken", "earlier"] },
+    StatementName { name: expire_keys::ExpireKeys::NAME, outcomes: &["done", "more"] },
 ];
 
 /// One item of a batch on its way.

@@ -115,12 +115,24 @@ impl BatchedStatement for Register {
 }
 
 async fn insert(link: &Link, batch: &[Sent<'_, NewUser>], deadline: Instant) -> Result<Vec<Row>, LinkError> {
+    let columns = parameters(batch);
+    let parameters: [&(dyn ToSql + Sync); 6] = columns.each_ref().map(|column| column as _);
+    link.query(&INSERT, &parameters, deadline).await
+}
+
+/// The statement that stores a batch, for measuring what PostgreSQL alone does with it.
+#[must_use]
+pub fn statement() -> &'static Sql {
+    &INSERT
+}
+
+/// The parameters of [`statement`] for a batch; each is encoded straight from the items.
+#[must_use]
+pub fn parameters<'a>(batch: &'a [Sent<'a, NewUser>]) -> [impl ToSql + Sync + use<'a>; 6] {
     let username = Column { items: batch, element: Type::TEXT, value: |user| Value::Text(user.username.as_str()) };
     let weak = Column { items: batch, element: Type::TEXT, value: |user| Value::Text(user.weak.as_str()) };
     let created_at = Column { items: batch, element: Type::TIMESTAMPTZ, value: |user| Value::Time(user.id.unix_ms()) };
-    let (bucket, id, email) = (bucket(batch), id(batch), email(batch));
-    let parameters: [&(dyn ToSql + Sync); 6] = [&bucket, &id, &email, &username, &weak, &created_at];
-    link.query(&INSERT, &parameters, deadline).await
+    [bucket(batch), id(batch), email(batch), username, weak, created_at]
 }
 
 fn bucket<'a>(items: &'a [Sent<'a, NewUser>]) -> Column<'a, NewUser> {

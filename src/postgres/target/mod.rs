@@ -3,9 +3,9 @@
 //!
 //! Where Jeday differs from libpq: an unknown or unsupported parameter is refused rather than passed on; an empty
 //! environment variable counts as unset; `sslmode=allow` is treated as `prefer` (both promise nothing, both reach
-//! servers that insist on TLS and servers that lack it); an `@` in the host or database of a URI must be escaped, because
-//! it is nearly always the rest of a password; a connect timeout of 0 means Jeday's own bound, not forever; the
-//! home directory is what `HOME` says.
+//! servers that insist on TLS and servers that lack it); an `@` in the host or database of a URI must be escaped,
+//! because it is nearly always the rest of a password; a connect timeout of 0 means Jeday's own bound, not forever;
+//! the home directory is what `HOME` says.
 
 mod dsn;
 mod error;

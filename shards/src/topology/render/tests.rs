@@ -13,7 +13,7 @@ fn check(topology: &Topology, request: &PlanRequest, expected: Expect) {
 }
 
 #[test]
-fn two_cpus() {
+fn two_cpus_are_drawn_side_by_side() {
     check(
         &machine(1, 1, 2, 1),
         &PlanRequest::default(),
@@ -34,7 +34,7 @@ fn two_cpus() {
 }
 
 #[test]
-fn hardware_threads() {
+fn hardware_threads_are_drawn_with_their_core() {
     check(
         &machine(1, 1, 8, 2),
         &PlanRequest::default(),
@@ -56,7 +56,7 @@ fn hardware_threads() {
 }
 
 #[test]
-fn two_nodes() {
+fn two_nodes_are_drawn_one_below_the_other() {
     check(
         &machine(2, 4, 8, 1),
         &PlanRequest::default(),

@@ -1,0 +1,78 @@
+# Everything that is done with this project, one target each. `make help` lists them.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Tools that are built here and belong to nobody else.
+TOOLS := $(CURDIR)/.tools
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+# Shown by the metric jeday_build_info.
+export JEDAY_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a first request
+	@scripts/install-packages.sh postgresql curl
+	cargo build --release --locked --bin jeday
+	@scripts/run.sh $(TARGET)/release/jeday $(ARGS)
+
+.PHONY: test
+test: ## Run every test, against a real PostgreSQL and a real PgBouncer
+	@scripts/install-packages.sh postgresql pgbouncer
+	cargo test --workspace --locked
+
+.PHONY: lint
+lint: ## Check the format, and let Clippy look at everything
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: format
+format: ## Format the Rust sources
+	cargo fmt --all
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Check licences, bans and sources of everything that is depended on
+	$(CARGO_DENY) --locked check licenses bans sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Ask the RustSec database for known vulnerabilities (fetches it from GitHub)
+	$(CARGO_DENY) --locked check advisories
+
+.PHONY: bench
+bench: ## Measure the parts, one by one
+	@scripts/install-packages.sh postgresql
+	cargo bench --workspace --locked
+
+.PHONY: bench-register
+bench-register: ## Measure registration end to end against what PostgreSQL alone can do
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench register
+
+.PHONY: doc
+doc: ## Build the documentation of the crates
+	cargo doc --workspace --no-deps --document-private-items --locked
+
+.PHONY: readme
+readme: ## Put what `jeday config --markdown` prints into the README
+	@cargo build --locked --bin jeday
+	@{ sed '/^<!-- settings: /q' README.md; $(TARGET)/debug/jeday config --markdown; \
+		sed -n '/^<!-- end of settings -->/,$$p' README.md; } > README.md.new
+	@mv README.md.new README.md
+
+.PHONY: clean-tools
+clean-tools: ## Remove the tools that were built here
+	rm -rf $(TOOLS)
+
+# Without optimisation: it runs for a second, and builds in one minute instead of five.
+$(CARGO_DENY):
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
+		cargo install --locked --debug --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TOOLS)/target

@@ -1,0 +1,191 @@
+//! End-to-end registration against its limit, in one run: wrk through `jeday serve` into PostgreSQL, and in between
+//! what PostgreSQL alone does with the same statement and the same batches. Starts all of it and stops all of it.
+//!
+//! Absolute figures differ from machine to machine and from hour to hour: points are taken in shuffled order, repeated,
+//! and set against limits measured next to them.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+// Without a harness the unit tests are left out, but not what they use; the test target bench_register runs them.
+#![allow(dead_code, unused_imports)]
+
+mod facts;
+mod generator;
+mod http;
+mod idle;
+mod limit;
+mod options;
+mod picture;
+mod point;
+mod procfs;
+mod report;
+mod results;
+mod scrape;
+mod server;
+mod statistics;
+#[path = "../support/mod.rs"]
+mod support;
+mod verdict;
+mod wrk;
+
+use options::{Options, Part};
+use point::Points;
+use results::{LimitSample, Results};
+use serde::Serialize;
+use server::Setup;
+use statistics::Shuffler;
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
+use support::{Outcome, client::Console, cluster::Cluster, interrupt};
+use verdict::Verdict;
+
+/// PostgreSQL connections that the limit is measured with.
+const LIMIT_CONNECTIONS: [usize; 2] = [1, 2];
+
+/// What is measured at once.
+#[derive(Clone, Copy)]
+enum Unit {
+    /// The server with this many connections, then PostgreSQL alone with the same batches.
+    Server(usize),
+    /// PostgreSQL alone with this batch size.
+    Limit(usize),
+}
+
+/// The file.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    verdicts: &'a [Verdict],
+    faults: &'a [String],
+}
+
+fn main() -> ExitCode {
+    let options = Options::read();
+    if !options.bench {
+        // cargo test runs benches too, to see whether they start.
+        println!("started without --bench: nothing is measured");
+        return ExitCode::SUCCESS;
+    }
+    match interrupt::watch().map_err(Into::into).and_then(|()| run(options)) {
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => {
+            for fault in faults {
+                eprintln!("FAULT: {fault}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("bench-register: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures, prints and writes; returns what went wrong with users.
+fn run(options: Options) -> Outcome<Vec<String>> {
+    let wrk = if options.includes(Part::Server) { generator::find()? } else { "wrk was not used".to_owned() };
+    let cluster = Cluster::start()?;
+    let console = cluster.console()?;
+    let directory = tempfile::Builder::new().prefix("bench-register-").tempdir()?;
+    let setup = Setup::new(&options.server, &options.set, cluster.url(), directory.path())?;
+    let facts = facts::gather(&cluster, &console, wrk)?;
+    println!("{}", report::facts(&facts));
+    let mut results = Results { facts, options, server: Vec::new(), limit: Vec::new(), idle: None };
+    measure(&cluster, &console, &setup, &mut results)?;
+    println!("\n{}\n{}\n{}", report::server(&results), report::limit(&results), report::idle(&results));
+    let verdicts = verdict::all(&results);
+    println!("{}", report::verdicts(&verdicts));
+    let faults = results.faults();
+    write(&Document { results: &results, verdicts: &verdicts, faults: &faults })?;
+    Ok(faults)
+}
+
+fn measure(cluster: &Cluster, console: &Console, setup: &Setup, results: &mut Results) -> Outcome<()> {
+    let options = results.options.clone();
+    let sizes = match options.only {
+        // There is no server to learn a size from, and one item is the shortest round trip there is.
+        Some(Part::Limit) => [&[1], &options.batch_sizes[..]].concat(),
+        _ => options.batch_sizes.clone(),
+    };
+    let servers = options.connections.iter().map(|connections| Unit::Server(*connections));
+    let limits = sizes.iter().map(|size| Unit::Limit(*size));
+    let mut units: Vec<Unit> = Vec::new();
+    units.extend(servers.filter(|_| options.includes(Part::Server)));
+    units.extend(limits.filter(|_| options.includes(Part::Limit)));
+    let mut points = match options.includes(Part::Server) {
+        true => Some(Points::new(cluster, console, setup.start()?.0, setup.directory(), options.seconds)),
+        false => None,
+    };
+    let mut order = Shuffler::new(options.seed);
+    if !units.is_empty() {
+        limit::measure(cluster, console, 2, 300, 1)?;
+    }
+    if let (Some(points), Some(most)) = (&mut points, options.connections.iter().max()) {
+        points.warm_up(*most)?;
+    }
+    for repeat in 1..=options.repeats {
+        if units.is_empty() {
+            break;
+        }
+        println!("repeat {repeat} of {}", options.repeats);
+        order.shuffle(&mut units);
+        for unit in &units {
+            match (unit, &mut points) {
+                (Unit::Server(connections), Some(points)) => {
+                    let mut sample = points.measure(*connections)?;
+                    println!("{}", report::server_line(&sample));
+                    let size = (sample.batch_mean_users.round() as usize).max(1);
+                    sample.limits = limits_of(cluster, console, size, &options, &mut order)?;
+                    results.server.push(sample);
+                }
+                (Unit::Limit(size), _) => {
+                    results.limit.extend(limits_of(cluster, console, *size, &options, &mut order)?);
+                }
+                (Unit::Server(_), None) => unreachable!("points of the server are planned only with a server"),
+            }
+        }
+    }
+    if let Some(points) = points {
+        points.server.stop()?;
+    }
+    if options.includes(Part::Memory) {
+        println!("memory, CPU and start of an idle server");
+        // What the runs have left to be done is not to be taken for the start of a server.
+        console.start_afresh()?;
+        interrupt::pause(Duration::from_secs(1))?;
+        results.idle = Some(idle::measure(setup)?);
+    }
+    Ok(())
+}
+
+fn limits_of(
+    cluster: &Cluster,
+    console: &Console,
+    batch_users: usize,
+    options: &Options,
+    order: &mut Shuffler,
+) -> Outcome<Vec<LimitSample>> {
+    let mut connections = LIMIT_CONNECTIONS;
+    order.shuffle(&mut connections);
+    let mut samples = Vec::with_capacity(connections.len());
+    for connections in connections {
+        let sample = limit::measure(cluster, console, connections, batch_users, options.seconds)?;
+        println!("{}", report::limit_line(&sample));
+        samples.push(sample);
+    }
+    Ok(samples)
+}
+
+/// Writes the figures and the picture, under the time of the run and as the latest.
+fn write(document: &Document<'_>) -> Outcome<()> {
+    let Results { options, facts, .. } = document.results;
+    fs::create_dir_all(&options.output)?;
+    let time: String = facts.date.chars().filter(char::is_ascii_alphanumeric).collect();
+    let figures = serde_json::to_string_pretty(document)?;
+    let picture = picture::draw(document.results)?;
+    let file = |name: &str, kind: &str| -> PathBuf { options.output.join(format!("register-{name}.{kind}")) };
+    for name in [time.as_str(), "latest"] {
+        fs::write(file(name, "json"), &figures)?;
+        fs::write(file(name, "svg"), &picture)?;
+    }
+    println!("written: {} and .svg", file(&time, "json").display());
+    Ok(())
+}

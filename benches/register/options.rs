@@ -1,0 +1,100 @@
+//! The command line of the benchmark.
+
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Needs PostgreSQL 15 or later and wrk (Debian: apt-get install postgresql wrk).
+As root it runs PostgreSQL as user postgres.
+
+Examples:
+  make bench-register
+  cargo bench --bench register -- --quick --only server --connections 500
+  cargo bench --bench register -- --set registration.batch_size=200
+
+Exit status: 0, whatever the speed; 1 when a user was lost, a request failed, or
+something could not be measured.";
+
+/// Measure registration end to end, against what PostgreSQL alone can do in the same run
+#[derive(Parser, Clone, Debug, Serialize)]
+#[command(name = "bench-register", after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Options {
+    /// Client connections of each point
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 32, 256, 500],
+          value_parser = positive)]
+    pub(crate) connections: Vec<usize>,
+
+    /// How long each point is loaded, in seconds
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+
+    /// How often each point is measured
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repeats: u32,
+
+    /// One repeat of 2 seconds: shows that it works, not how fast
+    #[arg(long, conflicts_with_all = ["seconds", "repeats"])]
+    pub(crate) quick: bool,
+
+    /// Decides the order of the points
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Measure only a part
+    #[arg(long, value_name = "PART", value_enum)]
+    pub(crate) only: Option<Part>,
+
+    /// Batch sizes of PostgreSQL alone, beside those that the server used
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [100, 300], value_parser = positive)]
+    pub(crate) batch_sizes: Vec<usize>,
+
+    /// A setting for jeday serve; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// Another jeday than the one built with the benchmark
+    #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_jeday"))]
+    pub(crate) server: PathBuf,
+
+    /// Where the figures and the picture go
+    #[arg(long, value_name = "DIRECTORY", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/bench-results"))]
+    pub(crate) output: PathBuf,
+
+    /// What cargo bench adds, and cargo test does not
+    #[arg(long, hide = true)]
+    pub(crate) bench: bool,
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    /// Registrations through the server
+    Server,
+    /// PostgreSQL alone
+    Limit,
+    /// Memory and CPU of an idle server, and its start
+    Memory,
+}
+
+impl Options {
+    pub(crate) fn read() -> Options {
+        let mut options = Options::parse();
+        if options.quick {
+            (options.seconds, options.repeats) = (2, 1);
+        }
+        options
+    }
+
+    pub(crate) fn includes(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(number @ 1..=20_000) => Ok(number),
+        _ => Err("a number from 1 to 20000 is needed".to_owned()),
+    }
+}

@@ -1,0 +1,78 @@
+//! A client of PostgreSQL on a tokio runtime of one thread: what there is without Jeday.
+
+use super::Outcome;
+use std::path::{Path, PathBuf};
+use tokio::{net::UnixStream, runtime::Runtime};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// The database that the benches use, and the superuser that they use it as.
+pub(crate) const DATABASE: &str = "jeday";
+pub(crate) const USER: &str = "postgres";
+
+/// The socket's name says a port, although there is none.
+pub(crate) const PORT: u16 = 5432;
+
+/// A runtime for one connection.
+pub(crate) fn runtime() -> Outcome<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Connects; the connection runs on the current runtime.
+pub(crate) async fn connect(socket_directory: &Path, database: &str) -> Outcome<Client> {
+    let stream = UnixStream::connect(socket(socket_directory)).await?;
+    let (client, connection) = Config::new().user(USER).dbname(database).connect_raw(stream, NoTls).await?;
+    // A connection that fails fails its client's next request.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+fn socket(directory: &Path) -> PathBuf {
+    directory.join(format!(".s.PGSQL.{PORT}"))
+}
+
+/// A connection for what is no part of a measurement.
+pub(crate) struct Console {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Console {
+    pub(crate) fn connect(socket_directory: &Path, database: &str) -> Outcome<Console> {
+        let runtime = runtime()?;
+        let client = runtime.block_on(connect(socket_directory, database))?;
+        Ok(Console { runtime, client })
+    }
+
+    /// Runs statements for their effect.
+    pub(crate) fn run(&self, statements: &str) -> Outcome<()> {
+        Ok(self.runtime.block_on(self.client.batch_execute(statements))?)
+    }
+
+    /// The first columns of all rows, as text.
+    pub(crate) fn column(&self, query: &str) -> Outcome<Vec<String>> {
+        let messages = self.runtime.block_on(self.client.simple_query(query))?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// The one value of a query.
+    pub(crate) fn number(&self, query: &str) -> Outcome<u64> {
+        let values = self.column(query)?;
+        let value = values.first().ok_or_else(|| format!("no rows: {query}"))?;
+        Ok(value.parse().map_err(|_| format!("{value:?} is no number: {query}"))?)
+    }
+
+    /// Empties the tables, so that each measurement starts alike: no rows, nothing to write back.
+    pub(crate) fn start_afresh(&self) -> Outcome<()> {
+        self.run("TRUNCATE users, password_upgrade_queue, idempotency_keys")?;
+        self.run("CHECKPOINT")
+    }
+
+    /// Where the write-ahead log is, in bytes since its beginning.
+    pub(crate) fn wal_bytes(&self) -> Outcome<u64> {
+        self.number("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+    }
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Installs the Debian packages whose programs are missing; says nothing when none is.
+#
+#   scripts/install-packages.sh postgresql pgbouncer
+#
+# As root or through sudo it runs apt-get; anywhere else it says what is missing and ends with status 1. Nothing that
+# packages would start by themselves is started, and nothing that runs is touched: Jeday and its tests start servers of
+# their own, on sockets and ports of their own.
+set -euo pipefail
+
+# Debian keeps servers where a plain user's search path does not lead.
+PATH=$PATH:/usr/sbin:/sbin
+
+is_there() {
+    case "$1" in
+        postgresql) command -v postgres || ls -d /usr/lib*/postgresql*/*/bin/postgres /usr/pgsql-*/bin/postgres ;;
+        *) command -v "$1" ;;
+    esac 2>/dev/null | grep -q .
+}
+
+missing=()
+for package in "$@"; do
+    is_there "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+refuse() {
+    echo "missing: ${missing[*]}" >&2
+    echo "install it, as by 'apt-get install ${missing[*]}', and run this again" >&2
+    exit 1
+}
+
+command -v apt-get >/dev/null || refuse
+if [ "$(id -u)" -eq 0 ]; then
+    as_root() { "$@"; }
+elif [ -t 0 ] && command -v sudo >/dev/null; then
+    as_root() { sudo "$@"; }
+elif sudo --non-interactive true 2>/dev/null; then
+    as_root() { sudo --non-interactive "$@"; }
+else
+    refuse
+fi
+
+echo "installing ${missing[*]}" >&2
+undo=()
+log=$(mktemp)
+clean_up() {
+    for step in "${undo[@]}"; do
+        eval "$step"
+    done
+    rm -f "$log"
+}
+trap clean_up EXIT
+
+# The package postgresql makes a cluster for the system, which nobody here has asked for. Where PostgreSQL has been
+# before, whatever its administrator has decided stays as it is.
+settings=/etc/postgresql-common/createcluster.conf
+if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "${settings%/*}" ]; then
+    as_root mkdir -p "${settings%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$settings" >/dev/null
+    # apt-get leaves the package's own file beside ours, which takes its place once it has done its work.
+    undo+=("[ ! -e $settings.dpkg-dist ] || as_root mv $settings.dpkg-dist $settings")
+fi
+
+# pgbouncer would start on its usual port: Debian asks this file before it starts anything.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    undo+=("as_root rm -f $policy")
+fi
+
+install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        -o Dpkg::Options::=--force-confold "${missing[@]}"
+}
+# The lists of packages are mostly there and new enough; fetching them costs time.
+if ! install >"$log" 2>&1 && ! { as_root apt-get update && install; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    exit 1
+fi

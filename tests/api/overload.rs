@@ -1,0 +1,105 @@
+//! Nothing is unbounded: more connections or more waiting requests than allowed are answered with 503 at once.
+
+use crate::support::{
+    client::{Client, registration, user},
+    metrics::Metrics,
+    postgres::TestCluster,
+    server::Deployment,
+    session::Session,
+};
+
+#[test]
+fn connection_over_the_bound_is_told_to_try_again() {
+    let deployment = Deployment::new();
+    // The operator's connections count too, so that they are left out here until the end.
+    let server = deployment.serve_with(&["cores.request_shards=1", "server.connections_max=3"]);
+    let mut clients: Vec<Client> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/health/live").status, 200);
+    }
+    for _ in 0..5 {
+        let mut refused = server.connect();
+        let reply = refused.reply();
+        assert_eq!(reply.problem(), (503, "too_many_connections".to_owned()));
+        assert_eq!(reply.field("Retry-After"), Some("1"));
+        assert!(!reply.keeps_alive());
+        refused.expect_end();
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.register(&format!("user{number}@example.com")).status, 201, "those inside are served");
+    }
+    // A place that becomes free is given to the next. The server learns of the end in its own time.
+    clients.truncate(1);
+    let metrics = loop {
+        let mut operator = server.connect_operator();
+        operator.send("GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        if operator.reply().status == 200 {
+            break Metrics::once(&server, "one is left", |metrics| metrics.sum("jeday_connections_open", &[]) == 2.0);
+        }
+    };
+    assert!(metrics.sum("jeday_connections_refused_total", &[]) >= 5.0);
+    assert_eq!(server.connect().register("late@example.com").status, 201);
+}
+
+#[test]
+fn full_queue_is_answered_with_503() {
+    let deployment = Deployment::new();
+    let server = deployment.serve_with(&[
+        "cores.request_shards=1",
+        "database.write_connections=1",
+        "database.deadline=60s",
+        "registration.batch_size=4",
+        "registration.queue_max=4",
+    ]);
+    let mut session = Session::open(TestCluster::shared(), deployment.database());
+    session.hold_registrations();
+    let send = |number: usize| {
+        let mut client = server.connect();
+        client.send(registration(&[], &user(&format!("user{number}@example.com"))));
+        client
+    };
+    let mut under_way = send(0);
+    Metrics::await_sent(&server, 1);
+    let mut waiting: Vec<Client> = (1..=4).map(send).collect();
+    Metrics::await_queue(&server, 4);
+
+    let mut refused = send(5);
+    let reply = refused.reply();
+    assert_eq!(reply.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(reply.field("Retry-After"), Some("1"));
+    assert!(reply.keeps_alive());
+    assert_eq!(refused.get("/health/ready").status, 200, "what needs no queue is served");
+
+    session.release();
+    assert_eq!(under_way.reply().status, 201);
+    assert!(waiting.iter_mut().all(|client| client.reply().status == 201));
+    assert_eq!(deployment.sql("SELECT count(*) FROM users WHERE email = 'user5@example.com'"), "0");
+    assert_eq!(refused.register("user5@example.com").status, 201, "trying again works");
+}
+
+#[test]
+fn what_waits_too_long_for_the_database_is_answered_with_503() {
+    let deployment = Deployment::new();
+    let server =
+        deployment.serve_with(&["cores.request_shards=1", "database.write_connections=1", "database.deadline=500ms"]);
+    let mut session = Session::open(TestCluster::shared(), deployment.database());
+    session.hold_registrations();
+    let mut under_way = server.connect();
+    under_way.send(registration(&[], &user("sent@example.com")));
+    Metrics::await_sent(&server, 1);
+    let mut waiting = server.connect();
+    waiting.send(registration(&[], &user("waits@example.com")));
+    for client in [&mut under_way, &mut waiting] {
+        let reply = client.reply();
+        let (status, code) = reply.problem();
+        assert!(status == 503 && ["outcome_unknown", "database_unavailable"].contains(&code.as_str()), "{reply:?}");
+        assert_eq!(reply.field("Retry-After"), Some("1"));
+    }
+    session.release();
+    // Neither answer was a false one: trying again is safe and works in the end.
+    for (client, email) in [(&mut under_way, "sent@example.com"), (&mut waiting, "waits@example.com")] {
+        let reply = client.register(email);
+        let stored = deployment.sql(&format!("SELECT count(*) FROM users WHERE email = '{email}'"));
+        assert!(matches!(reply.status, 201 | 409) && stored == "1", "{reply:?}");
+    }
+}

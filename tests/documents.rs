@@ -1,0 +1,107 @@
+//! What is written for people agrees with what the program does. Looks at no running server.
+
+#![allow(clippy::unwrap_used)]
+
+use jeday::config::{Config, FileText, Sources, settings};
+use serde_json::Value;
+use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
+
+fn read(path: &str) -> String {
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&whole).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What stands between the lines `<!-- from -->` and `<!-- to -->`.
+fn section(path: &str, from: &str, to: &str) -> String {
+    let text = read(path);
+    let (_, rest) = text.split_once(&format!("<!-- {from} -->\n")).unwrap_or_else(|| panic!("{path} has no {from}"));
+    rest.split_once(&format!("<!-- {to} -->")).unwrap_or_else(|| panic!("{path} has no {to}")).0.to_owned()
+}
+
+/// The cells of a Markdown table, without its head.
+fn cells(table: &str) -> Vec<Vec<String>> {
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect()).collect()
+}
+
+#[test]
+fn the_readme_has_the_reference_of_all_settings() {
+    let written = section("README.md", "settings: jeday config --markdown", "end of settings");
+    // Not compared in one piece: the message would be the whole of both.
+    for (written, generated) in written.lines().zip(settings::markdown().lines()) {
+        assert_eq!(written, generated, "`make readme` brings it up to date");
+    }
+    assert_eq!(written.lines().count(), settings::markdown().lines().count());
+}
+
+#[test]
+fn the_readme_lists_every_code_with_its_status() {
+    let document: Value = serde_json::from_str(&read("openapi.json")).unwrap();
+    let mut described = Vec::new();
+    for response in document["components"]["responses"].as_object().unwrap().values() {
+        let problem = &response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"];
+        for code in problem["code"]["enum"].as_array().into_iter().flatten() {
+            described.push((problem["status"]["const"].to_string(), code.as_str().unwrap().to_owned()));
+        }
+    }
+    let listed = cells(&section("README.md", "codes: those of openapi.json", "end of codes"));
+    let mut listed: Vec<_> = listed.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    described.sort();
+    listed.sort();
+    assert_eq!(listed, described);
+}
+
+#[test]
+fn every_tuning_profile_can_be_used() {
+    let mut profiles = 0;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tuning")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(cpus) = name.strip_prefix("cores-").and_then(|rest| rest.strip_suffix(".toml")) else { continue };
+        let cpus: usize = cpus.parse().unwrap();
+        let profile = FileText { path: name.clone(), text: read(&format!("tuning/{name}")) };
+        let sources = Sources { profile: Some(&profile), ..Sources::default() };
+        let (config, _) = Config::resolve(&sources).unwrap_or_else(|error| panic!("{:?}", error.problems));
+        assert!(config.cores.request_shards.is_some_and(|shards| (1..=cpus).contains(&shards)), "{name}");
+        profiles += 1;
+    }
+    assert!(profiles > 0);
+}
+
+#[test]
+fn the_tuned_database_keeps_what_it_confirms() {
+    let text = read("tuning/postgresql.conf");
+    let settings: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once(" = ")).collect();
+    for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+        assert_eq!(settings.get(name), Some(&"on"), "{name}");
+    }
+}
+
+#[test]
+fn each_dependency_is_listed_under_the_licence_it_declares() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        // Crates for other systems need not have been fetched.
+        .args(["--filter-platform", &format!("{}-unknown-linux-gnu", env::consts::ARCH)])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let licence = |name: &str| {
+        let package = packages.iter().find(|package| package["name"] == name)?;
+        Some(package["license"].as_str()?.to_owned())
+    };
+    let ours = packages.iter().filter(|package| package["source"].is_null());
+    let declared: BTreeMap<_, _> = ours
+        .flat_map(|package| package["dependencies"].as_array().unwrap())
+        .filter(|dependency| !dependency["source"].is_null())
+        .map(|dependency| {
+            let name = dependency["name"].as_str().unwrap();
+            (dependency["rename"].as_str().unwrap_or(name).to_owned(), licence(name).unwrap())
+        })
+        .collect();
+    let table = section("ARCHITECTURE.md", "dependencies: checked by tests/tidy.rs", "end of dependencies");
+    let listed: BTreeMap<_, _> = cells(&table).into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(listed, declared);
+}
