@@ -1,6 +1,6 @@
-//! Faults: real servers and a real PostgreSQL whose parts are broken while clients write down each answer, which is then
-//! compared with the database. One fault a file. Bounded, seeded, and never a judge of speed.
-#![allow(clippy::unwrap_used)]
+//! Faults: real servers and a real PostgreSQL whose parts are broken while clients write down each answer, which is
+//! then compared with the database. One fault a file. Bounded, seeded, and never a judge of speed.
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "../support"]
 mod support {
@@ -44,7 +44,7 @@ fn turn() -> MutexGuard<'static, ()> {
 fn seed() -> u64 {
     let given = std::env::var("JEDAY_FAULTS_SEED").ok().map(|text| text.parse().expect("a seed is a number"));
     let seed = given.unwrap_or_else(|| u64::from(getrandom::u32().unwrap()));
-    println!("replay with JEDAY_FAULTS_SEED={seed}");
+    eprintln!("replay with JEDAY_FAULTS_SEED={seed}");
     seed
 }
 

@@ -38,17 +38,12 @@ fn confirmed_users_outlive_the_database_and_service_comes_back() {
     let deployment = Deployment::on(&cluster);
     let server = deployment.serve();
     let load = Load::start(server.address(), "load", 16);
-    let ways: [(&str, fn(&TestCluster)); 6] = [
-        ("kill", |cluster| kill_process(postmaster(cluster), Signal::KILL).unwrap()),
-        ("immediate", |cluster| cluster.stop("immediate")),
-        ("fast", |cluster| cluster.stop("fast")),
-        ("kill", |cluster| kill_process(postmaster(cluster), Signal::KILL).unwrap()),
-        ("immediate", |cluster| cluster.stop("immediate")),
-        ("fast", |cluster| cluster.stop("fast")),
-    ];
-    for (step, (way, stop)) in ways.into_iter().enumerate() {
+    for (step, way) in ["kill", "immediate", "fast", "kill", "immediate", "fast"].into_iter().enumerate() {
         load.await_created(50 + random(seed, step as u64, 200) as usize);
-        stop(&cluster);
+        match way {
+            "kill" => kill_process(postmaster(&cluster), Signal::KILL).unwrap(),
+            mode => cluster.stop(mode),
+        }
         thread::sleep(Duration::from_millis(random(seed, 100 + step as u64, 300)));
         launch(&cluster);
         await_service(&server, &format!("{way}-{step}"));
