@@ -1,0 +1,148 @@
+//! Clients that register users as fast as they are answered, each on its own thread, and write down every answer. They
+//! take what comes: refused connections, resets, halves of replies.
+
+use crate::{
+    journal::{Journal, Told},
+    support::{
+        client::{registration, user},
+        server::PATIENCE,
+    },
+};
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// A load under way.
+pub(crate) struct Load {
+    clients: Vec<JoinHandle<Journal>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    address: SocketAddr,
+    stop: AtomicBool,
+    created: AtomicUsize,
+}
+
+impl Load {
+    /// So many clients. Half of them try again with the same `Idempotency-Key` until they know; the others take a new
+    /// address after each answer, so that none of them may ever see a conflict.
+    pub(crate) fn start(address: SocketAddr, name: &str, clients: usize) -> Load {
+        let shared = Arc::new(Shared { address, stop: AtomicBool::new(false), created: AtomicUsize::new(0) });
+        let client = |number: usize| {
+            let (shared, name) = (shared.clone(), format!("{name}-{number}"));
+            thread::spawn(move || client(&shared, &name, number % 2 == 1))
+        };
+        Load { clients: (0..clients).map(client).collect(), shared }
+    }
+
+    /// Waits until so many more users are confirmed.
+    pub(crate) fn await_created(&self, more: usize) {
+        let wanted = self.shared.created.load(Ordering::Relaxed) + more;
+        let until = Instant::now() + PATIENCE;
+        while self.shared.created.load(Ordering::Relaxed) < wanted {
+            assert!(Instant::now() < until, "no {more} users were confirmed");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets every client finish what it is at.
+    pub(crate) fn stop(self) -> Journal {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let mut journal = Journal::default();
+        for client in self.clients {
+            journal.entries.extend(client.join().unwrap().entries);
+        }
+        journal
+    }
+}
+
+fn client(shared: &Shared, name: &str, is_patient: bool) -> Journal {
+    let mut journal = Journal::default();
+    let mut connection = None;
+    for number in 0.. {
+        let email = format!("{name}-{number}@load.example");
+        // What an earlier attempt left open, no later one's 503 settles.
+        let mut doubt = None;
+        loop {
+            let is_last = shared.stop.load(Ordering::Relaxed);
+            let key = [("Idempotency-Key", email.as_str())];
+            let request = registration(if is_patient { &key } else { &[] }, &user(&email));
+            let told = send(shared.address, &mut connection, &request);
+            match &told {
+                Told::Created(_) => drop(shared.created.fetch_add(1, Ordering::Relaxed)),
+                // Not a storm: a server that has ended refuses thousands of connections in a second.
+                _ => thread::sleep(Duration::from_millis(5)),
+            }
+            let is_open = matches!(&told, Told::Nothing | Told::Problem(503, ..));
+            if told == Told::Nothing || matches!(&told, Told::Problem(_, code, _) if code == "outcome_unknown") {
+                doubt = Some(told.clone());
+            }
+            if !is_open || is_last || !is_patient {
+                journal.entries.push((email, doubt.filter(|_| is_open).unwrap_or(told)));
+                break;
+            }
+        }
+        if shared.stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    journal
+}
+
+fn send(address: SocketAddr, connection: &mut Option<TcpStream>, request: &[u8]) -> Told {
+    let mut exchange = || {
+        let stream = match connection.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream
+            }
+        };
+        (&stream).write_all(request)?;
+        let (told, keeps_alive) = read(&stream)?;
+        *connection = keeps_alive.then_some(stream);
+        Ok(told)
+    };
+    exchange().unwrap_or_else(|error: io::Error| {
+        assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "a client was left hanging");
+        Told::Nothing
+    })
+}
+
+/// One reply, and whether the connection serves another request.
+fn read(mut stream: &TcpStream) -> io::Result<(Told, bool)> {
+    let mut received = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        received.extend_from_slice(&buffer[..count]);
+        let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+        let head = std::str::from_utf8(&received[..end]).unwrap();
+        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let length: usize = field("Content-Length").expect("every reply says its length").parse().unwrap();
+        if received.len() < end + 4 + length {
+            continue;
+        }
+        let status: u16 = head[9..12].parse().unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&received[end + 4..]).unwrap();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        let told = match status {
+            201 => Told::Created(text("id")),
+            status => Told::Problem(status, text("code"), field("Retry-After").is_some()),
+        };
+        return Ok((told, field("Connection") != Some("close")));
+    }
+}
