@@ -2,7 +2,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY . .
-ARG JEDAY_COMMIT=unknown
+ARG BUILD_COMMIT=unknown
 RUN cargo build --release --locked --bin jeday
 
 FROM debian:bookworm-slim

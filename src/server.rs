@@ -184,7 +184,7 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
         shards::spawn(connection::turn_away(server.clone(), stream)).detach();
     } else {
         server.metrics.connections.accepted.inc();
-        // Watched from here on, whenever its task has its turn: it counts in the bound, and draining waits for it.
+        // Watched from here on, not from the task's first turn: it counts in the bound, and draining waits for it.
         let watch = server.deadlines.watch();
         shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
     }

@@ -55,7 +55,7 @@ impl Page {
         self.family(name, GAUGE, "What is running; always 1.");
         let labels = [
             ("version", env!("CARGO_PKG_VERSION")),
-            ("commit", option_env!("JEDAY_COMMIT").unwrap_or("unknown")),
+            ("commit", option_env!("BUILD_COMMIT").unwrap_or("unknown")),
             ("architecture", ARCH),
         ];
         self.value(name, &labels, 1);

@@ -9,7 +9,7 @@ use crate::support::{
 #[test]
 fn counts_agree_with_what_was_sent_over_all_shards() {
     let deployment = Deployment::new();
-    let server = deployment.serve_with(&["database.write_connections=2"]);
+    let server = deployment.serve();
     let mut clients: Vec<Client> = (0..16).map(|_| server.connect()).collect();
     let mut sent_bytes = 0;
     for (number, client) in clients.iter_mut().enumerate() {

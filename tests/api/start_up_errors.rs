@@ -385,8 +385,9 @@ fn state_directory_cannot_be_used() {
         1,
         &[(&shown, "DIRECTORY")],
         expect![[r#"
-        jeday: error: cannot lock DIRECTORY/jeday.lock: Not a directory (os error 20)
-    "#]],
+            jeday: error: cannot lock DIRECTORY/jeday.lock: Not a directory (os error 20)
+            hint: see what is wrong there, or choose another state directory by JEDAY_STATE_DIRECTORY
+        "#]],
     );
     assert_eq!(mode(&file), 0o644 & mode(&file), "left as it was");
 }

@@ -5,7 +5,7 @@ use crate::{
     cli::CliError,
     config,
     postgres::{
-        cluster::{Cluster, ClusterConfig, shared_buffers_mib_for},
+        cluster::{Cluster, ClusterConfig, ClusterError, shared_buffers_mib_for},
         connect::{ConnectOptions, Prepare, connect},
         link::{Link, Server},
         migrate::{self, SchemaProblem},
@@ -92,7 +92,12 @@ fn start_private(
         cancelled: cancelled.clone(),
         ..ClusterConfig::new(&config.cluster.state_directory, connections)
     };
-    Cluster::start(&cluster, |progress| tracing::info!("{progress}")).map_err(|error| CliError::failed(&error))
+    Cluster::start(&cluster, |progress| tracing::info!("{progress}")).map_err(|error| match error {
+        // All others name their remedy themselves.
+        ClusterError::Io { .. } => CliError::failed(&error)
+            .with_hint("see what is wrong there, or choose another state directory by JEDAY_STATE_DIRECTORY"),
+        _ => CliError::failed(&error),
+    })
 }
 
 fn private(cluster: &Cluster) -> Result<Target, CliError> {

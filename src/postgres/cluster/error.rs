@@ -91,10 +91,7 @@ pub enum ClusterError {
         account: String,
     },
     /// The operating system refused something.
-    #[error(
-        "cannot {what} {}: {source}; check that place, or choose another state directory (JEDAY_STATE_DIRECTORY)",
-        path.display()
-    )]
+    #[error("cannot {what} {}: {source}", path.display())]
     Io {
         /// What was to be done, as a verb.
         what: &'static str,
