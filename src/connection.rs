@@ -17,9 +17,11 @@ use crate::{
     server::Server,
     telemetry::CloseReason,
 };
+use futures_lite::future;
 use input::Input;
 use shards::{Stream, Watch};
 use std::{
+    io,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -253,16 +255,19 @@ impl Connection<'_> {
             }
             self.watch.set(DRAIN_FIRST_REQUEST);
         } else {
-            self.input.release(self.server);
             self.watch.set_idle(self.config().idle_timeout);
         }
-        if self.watch.wait(self.stream.readable()).await.is_err() {
-            return if self.server.stop().requested() { self.take_last() } else { Err(CloseReason::Idle) };
+        loop {
+            self.input.release(self.server);
+            if self.watch.wait(self.stream.readable()).await.is_err() {
+                return if self.server.stop().requested() { self.take_last() } else { Err(CloseReason::Idle) };
+            }
+            // Readable may mean no more than that nobody has tried.
+            let read = future::poll_once(self.stream.read(self.input.room(self.server))).await;
+            if let Some(read) = read {
+                return self.took(read);
+            }
         }
-        self.fill().await.map_err(|reason| match reason {
-            CloseReason::HeaderTimeout => CloseReason::Idle,
-            reason => reason,
-        })
     }
 
     /// Takes what the client has sent by now, as the last request before draining closes the connection: closing with
@@ -288,9 +293,15 @@ impl Connection<'_> {
         let room = self.input.room(self.server);
         match self.watch.wait(self.stream.read(room)).await {
             Err(shards::Expired) => Err(CloseReason::HeaderTimeout),
-            Ok(Err(_)) => Err(CloseReason::Error),
-            Ok(Ok(0)) => Err(CloseReason::Peer),
-            Ok(Ok(count)) => {
+            Ok(read) => self.took(read),
+        }
+    }
+
+    fn took(&mut self, read: io::Result<usize>) -> Result<(), CloseReason> {
+        match read {
+            Err(_) => Err(CloseReason::Error),
+            Ok(0) => Err(CloseReason::Peer),
+            Ok(count) => {
                 self.received(count);
                 Ok(())
             }

@@ -75,7 +75,7 @@ fn database_errors_stay_inside() {
         assert!(!reply.text().contains(word), "{reply:?}");
     }
     assert_eq!(reply.problem().0, 503);
-    server.await_log("the database cannot serve");
+    server.await_log("a batch failed");
     deployment.sql("ALTER TABLE people RENAME TO users");
     let mut client = server.connect();
     client.send(registration(&[], &user("ada@example.com")));

@@ -15,6 +15,7 @@ mod backends_terminated;
 mod blackholed;
 mod clients_that_leave;
 mod connections_exhausted;
+mod descriptors_exhausted;
 mod durability_lost;
 mod equal_emails;
 mod journal;

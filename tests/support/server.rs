@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex, OnceLock, mpsc},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -253,17 +253,22 @@ impl Log {
         let to = log.clone();
         thread::spawn(move || {
             for line in BufReader::new(from).lines().map_while(Result::ok) {
-                to.state.lock().unwrap().lines.push(line);
+                to.state().lines.push(line);
                 to.changed.notify_all();
             }
-            to.state.lock().unwrap().ended = true;
+            to.state().ended = true;
             to.changed.notify_all();
         });
         log
     }
 
+    /// A test that has failed while it looked takes nothing away from the one who writes.
+    fn state(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn text(&self) -> String {
-        self.state.lock().unwrap().lines.iter().map(|line| format!("{line}\n")).collect()
+        self.state().lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn await_message(&self, message: &str) -> Value {
@@ -280,7 +285,7 @@ impl Log {
     }
 
     fn await_change<T>(&self, what: &str, mut look: impl FnMut(&LogState) -> Option<T>) -> T {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state();
         loop {
             if let Some(found) = look(&state) {
                 return found;
