@@ -12,10 +12,13 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
 is_there() {
-    case "$1" in
-        postgresql) command -v postgres || ls -d /usr/lib*/postgresql*/*/bin/postgres /usr/pgsql-*/bin/postgres ;;
-        *) command -v "$1" ;;
-    esac 2>/dev/null | grep -q .
+    command -v "$1" >/dev/null && return
+    # Debian and others have several versions of the server beside each other, and none in the search path.
+    [ "$1" = postgresql ] && {
+        command -v postgres >/dev/null ||
+            compgen -G '/usr/lib*/postgresql*/*/bin/postgres' >/dev/null ||
+            compgen -G '/usr/pgsql-*/bin/postgres' >/dev/null
+    }
 }
 
 missing=()
@@ -58,8 +61,8 @@ settings=/etc/postgresql-common/createcluster.conf
 if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "${settings%/*}" ]; then
     as_root mkdir -p "${settings%/*}"
     echo 'create_main_cluster = false' | as_root tee "$settings" >/dev/null
-    # apt-get leaves the package's own file beside ours, which takes its place once it has done its work.
-    undo+=("[ ! -e $settings.dpkg-dist ] || as_root mv $settings.dpkg-dist $settings")
+    # The package leaves its own file beside ours, which takes its place once it has done its work.
+    undo+=("[ ! -e $settings.ucf-dist ] || as_root mv $settings.ucf-dist $settings")
 fi
 
 # pgbouncer would start on its usual port: Debian asks this file before it starts anything.

@@ -115,7 +115,7 @@ fn every_source_is_part_of_a_crate() {
     let mut breaches = Vec::new();
     for source in sources {
         let path = &source.file.path;
-        let Some((top, inner)) = ["shards/src/", "src/", "tests/api/"]
+        let Some((top, inner)) = ["shards/src/", "src/", "tests/api/", "tests/faults/"]
             .iter()
             .find_map(|top| Some((*top, path.strip_prefix(top)?.strip_suffix(".rs")?)))
         else {
