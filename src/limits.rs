@@ -61,6 +61,9 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// How much such a connection may still send.
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
 
+/// Longest `Idempotency-Key`: a UUID has 36 characters, and some clients prefix theirs.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
 /// How long an `Idempotency-Key` is remembered, in seconds: a day, as long as clients are known to try again.
 pub const IDEMPOTENCY_KEY_LIFE_S: f64 = 86_400.0;
 

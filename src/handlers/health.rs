@@ -3,6 +3,7 @@
 use crate::{
     handlers::Reply,
     http::{field::Field, status::Status},
+    limits::RETRY_AFTER_S,
     server::Server,
 };
 use serde::Serialize;
@@ -47,5 +48,5 @@ pub(super) fn ready(server: &Server) -> Reply {
     if up && !draining {
         return Reply::json(Status::Ok, body);
     }
-    Reply { fields: vec![Field::retry_after(1)], ..Reply::json(Status::ServiceUnavailable, body) }
+    Reply { fields: vec![Field::retry_after(RETRY_AFTER_S)], ..Reply::json(Status::ServiceUnavailable, body) }
 }

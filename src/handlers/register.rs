@@ -8,6 +8,7 @@ use crate::{
     },
     hardening::Salt,
     http::status::Status,
+    limits::IDEMPOTENCY_KEY_BYTES_MAX,
     postgres::statements::{register::NewUser, register::Registered, register_once},
     server::Server,
 };
@@ -16,9 +17,6 @@ use std::{
     borrow::Cow,
     time::{SystemTime, UNIX_EPOCH},
 };
-
-/// Longest `Idempotency-Key`: a UUID has 36 characters, and some clients prefix theirs.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 #[derive(Deserialize)]
 struct Body<'r> {

@@ -32,7 +32,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// A new file was to be made where one is.
-    #[error("{} exists already and is left as it is: choose another name, or add a key to it by rotation", path.display())]
+    #[error("{} exists already and is left as it is: choose another name", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
