@@ -21,7 +21,6 @@ use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    task::Poll,
     time::Instant,
 };
 use tokio_postgres::{
@@ -103,7 +102,9 @@ impl Link {
         self.driver.closed().await
     }
 
-    /// Prepares statements ahead of their first use, all in one round trip; does nothing on an unnamed link.
+    /// Prepares statements ahead of their first use; does nothing on an unnamed link. One after the other, though one
+    /// round trip could do for all: preparing waits for locks, and a request to cancel ends one statement only. The
+    /// server would go on with the others for a client that has gone, as long as the lock is held.
     ///
     /// # Errors
     /// As [`Link::query`]; those before the refused one stay prepared.
@@ -111,27 +112,13 @@ impl Link {
         if !self.named {
             return Ok(());
         }
-        let missing = statements.iter().filter(|sql| self.find(sql).is_none());
-        let mut waiting: Vec<Preparing<'_>> = missing
-            .map(|sql| (*sql, Box::pin(self.client.prepare_typed(sql.text, sql.types)) as Pin<Box<_>>))
-            .collect();
-        let progress = Progress::default();
-        let all = poll_fn(|cx| {
-            // All are polled, so all are sent, before the first answer is waited for.
-            let mut index = 0;
-            while let Some((sql, preparing)) = waiting.get_mut(index) {
-                match preparing.as_mut().poll(cx) {
-                    Poll::Ready(Ok(statement)) => {
-                        self.statements.borrow_mut().push((sql.name, statement));
-                        drop(waiting.swap_remove(index));
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => index += 1,
-                }
-            }
-            if waiting.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
-        });
-        self.call(noting(all, &progress.touched), &progress, deadline).await
+        for sql in statements.iter().filter(|sql| self.find(sql).is_none()) {
+            let progress = Progress::default();
+            let preparing = Box::pin(self.client.prepare_typed(sql.text, sql.types));
+            let statement = self.call(noting(preparing, &progress.touched), &progress, deadline).await?;
+            self.statements.borrow_mut().push((sql.name, statement));
+        }
+        Ok(())
     }
 
     /// Runs one statement and collects its rows.
@@ -261,8 +248,6 @@ struct Progress {
     /// The statement itself went.
     sent: Cell<bool>,
 }
-
-type Preparing<'a> = (&'static Sql, Pin<Box<dyn Future<Output = Result<Statement, Error>> + 'a>>);
 
 /// After a FATAL or PANIC the server hangs up; whether it had committed by then, only looking tells.
 fn is_last_word(error: &DbError) -> bool {
