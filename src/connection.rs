@@ -330,8 +330,7 @@ impl Connection<'_> {
         let mut discarded = 0;
         while discarded < LINGER_BYTES_MAX {
             self.input.truncate(0);
-            let before = Instant::now();
-            if self.fill().await.is_err() || before.elapsed() > LINGER {
+            if self.fill().await.is_err() {
                 return;
             }
             discarded += self.input.filled().len();

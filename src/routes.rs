@@ -54,7 +54,7 @@ pub const OPERATOR: &Table = &[
 ];
 
 /// The place among the metrics of requests that reached no endpoint.
-pub const UNROUTED: usize = 6;
+pub const UNROUTED: usize = NAMES.len() - 1;
 
 /// Names of the endpoints for metrics, by [`Endpoint`]; the last is [`UNROUTED`].
 pub const NAMES: &[RouteName] = &[

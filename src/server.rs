@@ -104,7 +104,6 @@ pub async fn run(
     listeners: Vec<(Listener, &'static Table)>,
     on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let shard_index = shard.index;
     let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
     let mut accepting = Vec::new();
     for (listener, table) in listeners {
@@ -116,7 +115,7 @@ pub async fn run(
         on_ready();
     })
     .detach();
-    let _expiry = (shard_index == 0).then(|| shards::spawn(expire_keys(server.expiry.clone())));
+    let _expiry = (shard.index == 0).then(|| shards::spawn(expire_keys(server.expiry.clone())));
     for task in accepting {
         task.await;
     }
