@@ -79,5 +79,42 @@ pub const EXPIRY_STEP_PAUSE: Duration = Duration::from_millis(200);
 /// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
 pub const ONCE_QUEUE_MAX: usize = 4096;
 
+/// Items of one statement about sessions: as many as two hundred clients that wait at once, and a few milliseconds of
+/// the connection.
+pub const SESSION_BATCH_MAX: usize = 256;
+
+/// Items of each such statement that wait on one shard: about as many as it has clients at full load.
+pub const SESSION_QUEUE_MAX: usize = 8192;
+
+/// How often a login starts over because the password was changed while it was checked. Nobody changes it three times
+/// in a row by chance.
+pub const CREDENTIAL_CHANGES_MAX: u32 = 3;
+
+/// How often a refresh looks again because another request was faster with the same token. Once is enough, unless the
+/// session moves on by more than one generation meanwhile.
+pub const ROTATIONS_RACED_MAX: u32 = 3;
+
+/// Characters of a `User-Agent` that a session keeps: enough to tell a browser from another, in a list for people.
+pub const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// New records of one shard that are hardened through memory at a time: about what a password core does in a second.
+/// More than that is the durable queue's.
+pub const FRESH_IN_FLIGHT_MAX: usize = 64;
+
+/// How long a new record may wait for a password core before it is left to the durable queue.
+pub const FRESH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Age at which a record in the durable queue may be claimed. Younger ones are on their way through memory, and would
+/// be hashed twice.
+pub const CLAIM_AGE: Duration = Duration::from_secs(10);
+
+/// How much work one claim takes: rows are locked no longer than this while the password core is free.
+pub const CLAIM_WORK: Duration = Duration::from_secs(1);
+
+/// How long a claim is held at most, whatever else the password core has to do; what is not done by then is released.
+pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
+
+const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
+const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

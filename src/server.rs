@@ -43,24 +43,51 @@ pub struct Config {
     pub connection: connection::Config,
     /// Clients of one shard at most.
     pub connections_max: usize,
-    /// The way to the database; shards make connections of their own.
-    pub database: GroupConfig,
+    /// The way to the database for what writes; shards make connections of their own.
+    pub write: GroupConfig,
+    /// The way to the database for what only reads.
+    pub read: GroupConfig,
     /// How registrations are batched.
     pub registration: Window,
     /// Registrations of one shard that wait to be sent, at most.
     pub registration_queue_max: usize,
     /// What a password must look like.
     pub passwords: PasswordPolicy,
+    /// Who may log in, and for how long.
+    pub policy: Policy,
+    /// Who may say for whom a request comes.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether what is stored weak is hardened here.
+    pub hardens: bool,
     /// Whether a server is accepted that may lose confirmed commits; shown by `/health`.
     pub allow_unsafe_durability: bool,
 }
 
-/// Secrets, read once at the start.
-pub struct Secrets {
+/// Who may log in, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Whether users that have confirmed nothing yet may.
+    pub pending_may_log_in: bool,
+    /// When sessions end.
+    pub sessions: SessionLimits,
+    /// How long a refresh token that was replaced is answered with its successor, in milliseconds.
+    pub refresh_grace_ms: u64,
+}
+
+/// What all shards of the process share: secrets that nobody writes, and the count of attempts, which takes no lock.
+pub struct Common {
     /// What weak records are made with.
     pub peppers: Peppers,
     /// What buckets are made with.
     pub routing_key: RoutingKey,
+    /// What access tokens are made with.
+    pub access_tokens: AccessTokens,
+    /// What refresh tokens are made with.
+    pub refresh_tokens: RefreshTokens,
+    /// Who has tried how often.
+    pub rate_limiter: RateLimiter,
+    /// Counts of all shards.
+    pub registry: Arc<Registry>,
 }
 
 /// A shard could not start.
@@ -68,7 +95,9 @@ pub struct Secrets {
 #[allow(missing_docs)]
 pub enum StartError {
     #[error("cannot serve a listening socket: {0}")]
-    Listen(#[from] io::Error),
+    Listen(io::Error),
+    #[error("cannot reach the password cores: {0}")]
+    PasswordCores(io::Error),
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -76,8 +105,7 @@ pub enum StartError {
 /// One shard's state; connections share it.
 pub struct Server {
     config: Arc<Config>,
-    secrets: Arc<Secrets>,
-    registry: Arc<Registry>,
+    common: Arc<Common>,
     metrics: Recorder,
     stop: Stop,
     deadlines: Deadlines,
@@ -85,137 +113,83 @@ pub struct Server {
     date: RefCell<DateCache>,
     inputs: RefCell<Vec<Vec<u8>>>,
     output: Cell<Vec<u8>>,
-    database: Group,
-    registrations: Intake<NewUser, Registered>,
-    registrations_once: Intake<register_once::Item, register_once::Outcome>,
-    expiry: Intake<(), bool>,
+    database: [Group; 2],
+    statements: Statements,
+    password_core: Rc<PasswordCore>,
+    hardener: Hardener,
 }
 
-/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each; `on_ready` is called
-/// once the database can be reached.
+/// What a shard is started with of its own.
+pub struct Own {
+    /// Its sockets, and what is served on each.
+    pub listeners: Vec<(Listener, &'static Table)>,
+    /// The way to the password cores near it.
+    pub password_cores: CoresHandle,
+}
+
+/// Serves until the shard is told to stop and has drained; `on_ready` is called once the database can be reached.
 ///
 /// # Errors
 /// [`StartError`] before the first request.
 pub async fn run(
     shard: Shard,
     config: Arc<Config>,
-    secrets: Arc<Secrets>,
-    registry: Arc<Registry>,
-    listeners: Vec<(Listener, &'static Table)>,
+    common: Arc<Common>,
+    own: Own,
     on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
+    let server = Rc::new(Server::new(&shard, config, common, &own.password_cores)?);
     let mut accepting = Vec::new();
-    for (listener, table) in listeners {
-        accepting.push(shards::spawn(accept(server.clone(), listener.start()?, table)));
+    for (listener, table) in own.listeners {
+        let acceptor = listener.start().map_err(StartError::Listen)?;
+        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, table)));
     }
-    let database = server.database.clone();
+    let reached = server.clone();
     shards::spawn(async move {
-        database.ready().await;
+        reached.statements.reached().await;
         on_ready();
     })
     .detach();
-    let _expiry = (shard.index == 0).then(|| shards::spawn(expire_keys(server.expiry.clone())));
+    let _upkeep = (shard.index == 0).then(|| {
+        let statements = &server.statements;
+        [
+            shards::spawn(upkeep::expire_keys(statements.expire_keys.clone())),
+            shards::spawn(upkeep::expire_sessions(statements.expire_sessions.clone())),
+        ]
+    });
     for task in accepting {
         task.await;
     }
     server.deadlines.expire_idle();
     server.deadlines.drained().await;
-    server.database.drain().await;
+    server.statements.drain().await;
     Ok(())
-}
-
-/// Forgets idempotency keys whose time has come, for as long as the server runs. Several nodes may do so at once.
-async fn expire_keys(expiry: Intake<(), bool>) {
-    loop {
-        shards::sleep(EXPIRY_INTERVAL).await;
-        while let Ok(answer) = expiry.submit(()) {
-            // What fails now is tried again after the interval.
-            if answer.await != Ok(true) {
-                break;
-            }
-            shards::sleep(EXPIRY_STEP_PAUSE).await;
-        }
-    }
-}
-
-/// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
-async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
-    let complaints = RateLimited::new(COMPLAINT_INTERVAL);
-    let mut in_a_row = 0;
-    while !server.stop.requested() {
-        let next = async { Some(acceptor.accept().await) };
-        let stopped = async {
-            server.stop.wait().await;
-            None
-        };
-        match futures_lite::future::or(next, stopped).await {
-            Some(Ok(stream)) => {
-                admit(&server, stream, table);
-                in_a_row += 1;
-                if in_a_row == ACCEPTS_PER_TURN {
-                    in_a_row = 0;
-                    shards::yield_now().await;
-                }
-            }
-            Some(Err(error)) => {
-                if let Some(suppressed) = complaints.admit(Instant::now()) {
-                    tracing::warn!(%error, suppressed, "cannot accept a connection");
-                }
-                // Out of descriptors or memory: both are given back only by connections that end.
-                shards::sleep(ACCEPT_PAUSE).await;
-            }
-            None => break,
-        }
-    }
-    // Not without a bound: clients may go on connecting as fast as this takes them.
-    while server.deadlines.len() < server.config.connections_max
-        && let Some(stream) = acceptor.accept_waiting()
-    {
-        admit(&server, stream, table);
-    }
-}
-
-/// Admits a connection, or turns it away when the shard has as many as it may.
-fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
-    if server.deadlines.len() >= server.config.connections_max {
-        server.metrics.connections.refused.inc();
-        shards::spawn(connection::turn_away(server.clone(), stream)).detach();
-    } else {
-        server.metrics.connections.accepted.inc();
-        // Watched from here on, not from the task's first turn: it counts in the bound, and draining waits for it.
-        let watch = server.deadlines.watch();
-        shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
-    }
 }
 
 impl Server {
     fn new(
         shard: &Shard,
         config: Arc<Config>,
-        secrets: Arc<Secrets>,
-        registry: Arc<Registry>,
+        common: Arc<Common>,
+        password_cores: &CoresHandle,
     ) -> Result<Server, StartError> {
-        let metrics = registry.claim(shard.index);
-        let mut group = GroupBuilder::new(config.database.clone(), metrics.clone());
-        let registrations = group.statement::<Register>(config.registration, config.registration_queue_max);
-        let registrations_once = group.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX);
-        let expiry = group.statement::<ExpireKeys>(Window { length_max: 1, wait: Duration::ZERO }, 1);
+        let metrics = common.registry.claim(shard.index);
+        let statements = Statements::start(&config, &metrics);
+        let password_core = Rc::new(password_cores.attach().map_err(StartError::PasswordCores)?);
+        let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
-            database: group.start(),
             random: RefCell::new(Random::new()?),
             date: RefCell::new(DateCache::new(unix_seconds())),
             inputs: RefCell::default(),
             output: Cell::default(),
             deadlines: Deadlines::default(),
-            config,
-            secrets,
-            registry,
-            metrics,
             stop: shard.stop.clone(),
-            registrations,
-            registrations_once,
-            expiry,
+            config,
+            common,
+            metrics,
+            statements,
+            password_core,
+            hardener,
         })
     }
 
@@ -228,15 +202,15 @@ impl Server {
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+        &self.common.registry
     }
 
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    pub(crate) fn database(&self) -> &Group {
-        &self.database
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     pub(crate) fn allows_unsafe_durability(&self) -> bool {
@@ -247,28 +221,44 @@ impl Server {
         &self.config.passwords
     }
 
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.config.trusted_proxies
+    }
+
     pub(crate) fn peppers(&self) -> &Peppers {
-        &self.secrets.peppers
+        &self.common.peppers
     }
 
     pub(crate) fn routing_key(&self) -> &RoutingKey {
-        &self.secrets.routing_key
+        &self.common.routing_key
+    }
+
+    pub(crate) fn access_tokens(&self) -> &AccessTokens {
+        &self.common.access_tokens
+    }
+
+    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
+        &self.common.refresh_tokens
+    }
+
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.common.rate_limiter
+    }
+
+    pub(crate) fn password_core(&self) -> &PasswordCore {
+        &self.password_core
+    }
+
+    pub(crate) fn hardener(&self) -> &Hardener {
+        &self.hardener
     }
 
     pub(crate) fn random(&self) -> RefMut<'_, Random> {
         self.random.borrow_mut()
-    }
-
-    pub(crate) fn registrations(&self) -> &Intake<NewUser, Registered> {
-        &self.registrations
-    }
-
-    pub(crate) fn registrations_once(&self) -> &Intake<register_once::Item, register_once::Outcome> {
-        &self.registrations_once
-    }
-
-    pub(crate) fn fingerprints(&self, parts: &[&[u8]]) -> Vec<Fingerprint> {
-        self.secrets.peppers.fingerprints(parts)
     }
 
     /// Now, as `Date` shows it.
@@ -305,6 +295,13 @@ impl Server {
     }
 }
 
-fn unix_seconds() -> u64 {
+/// The time of day, in seconds since 1970.
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The time of day, in milliseconds since 1970.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }

@@ -81,7 +81,7 @@ fn present<T>(
 async fn register(server: &Server, registration: Registration) -> Result<Reply, Rejection> {
     let user = new_user(server, registration)?;
     // Written before the answer is known: nearly all are good, and afterwards the user belongs to the batch.
-    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let answer = server.registrations().submit(user).map_err(|_| Rejection::QueueFull)?;
     match answer.await? {
         Registered::Created => Ok(created(body)),
@@ -97,7 +97,7 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
     ]);
     let key = register_once::Key::of(key);
     let user = new_user(server, registration)?;
-    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
     let answer = server.registrations_once().submit(item).map_err(|_| Rejection::QueueFull)?;
     match answer.await? {
@@ -107,7 +107,7 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
             Err(Rejection::IdempotencyKeyReused)
         }
         register_once::Outcome::Earlier(earlier) => match earlier.user {
-            Some(user) => Ok(created(user_json(&user.id, &user.email, &user.username))),
+            Some(user) => Ok(created(new_user_json(&user.id, &user.email, &user.username))),
             None => Err(Rejection::EmailTaken),
         },
     }
@@ -132,17 +132,6 @@ fn created(body: Vec<u8>) -> Reply {
     Reply::json(Status::Created, body)
 }
 
-/// The user as every endpoint shows it. A new one is always pending.
-fn user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(192 + email.len() + username.len());
-    out.extend_from_slice(b"{\"id\":\"");
-    out.extend_from_slice(id.encode(&mut [0; UserId::TEXT_BYTES]).as_bytes());
-    out.extend_from_slice(b"\",\"email\":");
-    json::write_string(email, &mut out);
-    out.extend_from_slice(b",\"username\":");
-    json::write_string(username, &mut out);
-    out.extend_from_slice(b",\"status\":\"pending\",\"created_at\":\"");
-    json::write_time(id.unix_ms(), &mut out);
-    out.extend_from_slice(b"\"}");
-    out
+fn new_user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
+    User { id, email, username, status: account::Status::Pending }.to_json()
 }

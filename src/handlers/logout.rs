@@ -1,0 +1,19 @@
+//! `POST /auth/logout`: ends the session of the access token. Refresh and access tokens of it are worthless at once.
+
+use super::{Rejection, Reply, Request, ask, authenticated::claims};
+use crate::{
+    postgres::statements::end_session::{End, Ended},
+    server::Server,
+    telemetry::security,
+};
+
+pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
+    let claims = claims(server, request)?;
+    let end = End { current: claims.session, user: claims.user, target: claims.session };
+    match ask(&server.statements().end_session, end).await? {
+        Ended::Ended => {}
+        Ended::NoSuchSession | Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
+    }
+    security::session_ended(&claims.user, &claims.session, request.client);
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,24 @@
+//! `DELETE /auth/sessions/{id}`: ends one session of the access token's user, also the present one.
+
+use super::{Rejection, Reply, Request, ask, authenticated::claims};
+use crate::{
+    account::SessionId,
+    http::path,
+    postgres::statements::end_session::{End, Ended},
+    server::Server,
+    telemetry::security,
+};
+
+pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
+    let claims = claims(server, request)?;
+    let path = path::canonical(request.head.target.path);
+    let id = path.rsplit('/').next().and_then(|id| id.parse::<SessionId>().ok());
+    let target = id.ok_or(Rejection::SessionNotFound)?;
+    match ask(&server.statements().end_session, End { current: claims.session, user: claims.user, target }).await? {
+        Ended::Ended => {}
+        Ended::NoSuchSession => return Err(Rejection::SessionNotFound),
+        Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
+    }
+    security::session_ended(&claims.user, &target, request.client);
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,49 @@
+//! The pair of tokens that login and refresh answer with.
+
+use super::{
+    Reply,
+    user::User,
+};
+use crate::{
+    account::{SessionId, UserId},
+    handlers::Rejection,
+    http::{
+        field::{Field, FieldName, FieldValue},
+        status::Status,
+    },
+    server::{Server, unix_seconds},
+};
+use std::io::Write;
+
+/// Replies with secrets in them stay out of caches (RFC 6749 section 5.1).
+pub(super) const NO_STORE: Field<'static> =
+    Field::new(FieldName::CACHE_CONTROL, FieldValue::from_static("no-store"));
+
+/// A session, as far as its tokens need it.
+pub(super) struct Grant<'g> {
+    pub(super) user: &'g UserId,
+    pub(super) session: &'g SessionId,
+    pub(super) generation: u32,
+    pub(super) seed: &'g [u8; 16],
+}
+
+/// The reply with both tokens, and with the user where there is one to show.
+pub(super) fn reply(server: &Server, grant: &Grant<'_>, user: Option<&User<'_>>) -> Result<Reply, Rejection> {
+    let jti = server.random().bytes().map_err(|_| Rejection::Internal)?;
+    let access = server.access_tokens().issue(grant.user, grant.session, unix_seconds(), jti);
+    let refresh = server.refresh_tokens().issue(grant.session, grant.generation, grant.seed);
+    let mut body = Vec::with_capacity(512 + access.len() + refresh.len());
+    let expires_in = server.access_tokens().lifetime().as_secs();
+    // Both tokens are made of characters that JSON takes as they are.
+    write!(
+        body,
+        "{{\"access_token\":\"{access}\",\"refresh_token\":\"{refresh}\",\"token_type\":\"Bearer\",\"expires_in\":{expires_in}"
+    )
+    .expect("memory takes what is written to it");
+    if let Some(user) = user {
+        body.extend_from_slice(b",\"user\":");
+        user.write(&mut body);
+    }
+    body.push(b'}');
+    Ok(Reply { fields: vec![NO_STORE], ..Reply::json(Status::Ok, body) })
+}

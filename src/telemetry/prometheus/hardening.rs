@@ -1,0 +1,65 @@
+//! The families of password hashing.
+
+use super::{COUNTER, GAUGE, Page};
+use crate::telemetry::hardening::{HardeningFigures, WorkerFigures};
+
+impl Page {
+    pub(super) fn hardening(&mut self, figures: &HardeningFigures, now_unix_ms: u64) {
+        let name = "jeday_password_engine_info";
+        self.family(name, GAUGE, "What computes Argon2id here; always 1.");
+        self.value(name, &[("engine", figures.engine)], 1);
+        self.workers(figures);
+        let name = "jeday_password_jobs_waiting";
+        self.family(name, GAUGE, "Hashes that wait for a password core: somebody waits for those in the foreground.");
+        self.value(name, &[("queue", "foreground")], figures.foreground_waiting);
+        self.value(name, &[("queue", "background")], figures.background_waiting);
+        let name = "jeday_password_jobs_late_total";
+        self.family(name, COUNTER, "Hashes that were not begun because their time had passed.");
+        self.value(name, &[], figures.late);
+        let name = "jeday_password_foreground_wait_seconds_total";
+        self.family(name, COUNTER, "Time that foreground hashes waited for a password core.");
+        self.decimal::<9>(name, "", &[], nanoseconds(figures.foreground_wait));
+        let name = "jeday_password_foreground_started_total";
+        self.family(name, COUNTER, "Foreground hashes begun.");
+        self.value(name, &[], figures.foreground_started);
+        if let Some(backlog) = figures.backlog {
+            let name = "jeday_weak_passwords";
+            self.family(name, GAUGE, "Weak records that wait to be hardened, counted up to a bound.");
+            self.value(name, &[], backlog.weak);
+            let name = "jeday_weak_password_age_seconds";
+            self.family(name, GAUGE, "Age of the oldest weak record; 0 when there is none.");
+            let oldest = backlog.oldest_unix_ms.unwrap_or(now_unix_ms);
+            self.decimal::<3>(name, "", &[], now_unix_ms.saturating_sub(oldest));
+        }
+    }
+
+    fn workers(&mut self, figures: &HardeningFigures) {
+        let name = "jeday_password_hashes_total";
+        self.family(name, COUNTER, "Hashes done, by worker and how they ended.");
+        self.by_worker(figures, |page, labels, worker| {
+            for (result, count) in [("done", worker.hashes), ("failed", worker.failed)] {
+                page.value(name, &[labels, &[("result", result)]].concat(), count);
+            }
+        });
+        let name = "jeday_password_busy_seconds_total";
+        self.family(name, COUNTER, "Time spent hashing, by worker; its rate is the worker's utilisation.");
+        self.by_worker(figures, |page, labels, worker| page.decimal::<9>(name, "", labels, nanoseconds(worker.busy)));
+    }
+
+    fn by_worker(
+        &mut self,
+        figures: &HardeningFigures,
+        mut write: impl FnMut(&mut Page, &[(&'static str, &str)], &WorkerFigures),
+    ) {
+        for (number, worker) in figures.workers.iter().enumerate() {
+            let (mut number_text, mut cpu_text) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let labels =
+                [("worker", number_text.format(number)), ("cpu", cpu_text.format(worker.cpu)), ("serves", worker.serves)];
+            write(self, &labels, worker);
+        }
+    }
+}
+
+fn nanoseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
