@@ -10,6 +10,7 @@ pub mod field;
 pub mod framing;
 pub mod head;
 pub mod media_type;
+pub mod network;
 pub mod path;
 pub mod response;
 pub mod status;

@@ -53,7 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("account", &["limits"]),
     ("keys", &["limits"]),
     ("telemetry", &["limits"]),
-    ("config", &[]),
+    ("config", &["http"]),
     ("http", &[]),
     ("limits", &[]),
 ];
