@@ -116,5 +116,39 @@ pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
 
 const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
 const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
+/// First delay after the free wrong passwords, for an account and for an address; it doubles with each further one.
+pub const LOGIN_DELAY_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest delay between wrong passwords for one account: some 100 guesses a day, of which a year's do not find a
+/// password that is not among the common ones.
+pub const LOGIN_ACCOUNT_DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// One wrong password for an account is forgotten in this time: who mistypes now and then is never delayed.
+pub const LOGIN_ACCOUNT_FORGET: Duration = Duration::from_secs(3_600);
+
+/// Longest delay between wrong passwords from one address. Many people may share it, so it stays short.
+pub const LOGIN_ADDRESS_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// One wrong password from an address is forgotten in this time: 60 an hour are what a thousand people mistype.
+pub const LOGIN_ADDRESS_FORGET: Duration = Duration::from_secs(60);
+
+/// How long an address counts as known for an account after it has logged in from there: as long as a session that
+/// nobody uses, by default.
+pub const LOGIN_KNOWN_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Sets of 7 cells and 64 bytes, as a power of two: 57,000 accounts, or addresses, with recent failures, in 512 KiB.
+pub const RATE_LIMIT_SETS_LOG2: u32 = 13;
+
+/// Sets of 7 pairs of account and address that are known: 230,000 in 2 MiB.
+pub const LOGIN_KNOWN_SETS_LOG2: u32 = 15;
+
+/// The time in which `limits.registrations_per_address` are allowed.
+pub const REGISTRATION_PERIOD: Duration = Duration::from_secs(3_600);
+
+const _: () = assert!(
+    LOGIN_ACCOUNT_DELAY_MAX.as_secs() <= LOGIN_ACCOUNT_FORGET.as_secs()
+        && LOGIN_ADDRESS_DELAY_MAX.as_secs() <= LOGIN_ADDRESS_FORGET.as_secs(),
+    "no delay is longer than what makes it grow is remembered"
+);
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");
