@@ -50,9 +50,43 @@ fn keygen_makes_a_private_file_and_never_overwrites_it() {
         let lines = keys.lines().skip(1).filter(|line| !line.starts_with('#'));
         lines.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
     };
-    assert_eq!(kinds(&printed), ["pepper", "token-local", "refresh"]);
+    assert_eq!(kinds(&printed), ["pepper", "token-local", "token-public", "refresh"]);
     assert_eq!(kinds(&printed), kinds(&keys));
     assert_ne!(printed, said(&mut jeday(["keygen", "--stdout"])), "new ones each time");
+}
+
+#[test]
+fn keys_are_exchanged_one_step_at_a_time_and_never_shown() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("keys");
+    let path = path.to_str().unwrap();
+    said(&mut jeday(["keygen", "--key-file", path]));
+    let keygen = |change: &[&str]| said(jeday(["keygen", "--key-file", path]).args(change));
+    // Kind and use of each key, in the order of the list.
+    let uses = || -> Vec<String> {
+        let list = keygen(&["--list"]);
+        let secrets = fs::read_to_string(path).unwrap();
+        let mut secrets = secrets.split_whitespace().filter(|word| word.len() == 43);
+        assert!(secrets.all(|secret| !list.contains(secret)), "{list}");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let key = |line: &str| format!("{} {}", words(line)[0], words(line)[5..].join(" "));
+        list.lines().skip(1).map(key).filter(|key| key.starts_with("token-local")).collect()
+    };
+    assert_eq!(uses(), ["token-local in use"]);
+    assert!(keygen(&["--stage", "token-local"]).contains("every node"));
+    assert_eq!(uses(), ["token-local in use", "token-local staged"]);
+    keygen(&["--promote", "token-local"]);
+    assert_eq!(uses(), ["token-local in use", "token-local old"]);
+    keygen(&["--rotate", "token-local"]);
+    assert_eq!(uses(), ["token-local in use", "token-local old", "token-local old"]);
+
+    let refused = |change: &[&str]| complaint(jeday(["keygen", "--key-file", path]).args(change));
+    let (code, words) = refused(&["--promote", "token-local"]);
+    assert!(code == 1 && words.contains("`--stage token-local`"), "{words}");
+    let (code, words) = refused(&["--promote", "salt"]);
+    assert!(code == 2 && words.contains("token-public"), "{words}");
+    assert_eq!(refused(&["--list", "--stage", "pepper"]).0, 2);
+    assert_eq!(refused(&["--stdout", "--list"]).0, 2);
 }
 
 #[test]

@@ -310,8 +310,7 @@ fn key_file_is_missing_or_open_to_others_or_broken() {
         1,
         &places,
         expect![[r#"
-        jeday: error: no pepper is configured: `jeday keygen` makes one
-        hint: jeday keygen makes a file that has one
+        jeday: error: the key file has no pepper: restore it from a copy, or where no password is stored yet, `jeday keygen --rotate pepper` adds one
     "#]],
     );
 

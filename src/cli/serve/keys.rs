@@ -25,6 +25,5 @@ pub(super) fn peppers(config: &Config) -> Result<Peppers, CliError> {
         loaded => loaded,
     };
     let file = file.map_err(|error| CliError::failed(&error))?;
-    Peppers::new(file.keys())
-        .map_err(|error| CliError::failed(&error).with_hint("jeday keygen makes a file that has one"))
+    Peppers::new(file.keys()).map_err(|error| CliError::failed(&error))
 }
