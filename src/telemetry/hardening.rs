@@ -43,6 +43,6 @@ pub struct WorkerFigures {
 pub struct BacklogFigures {
     /// Records that wait, counted up to a bound.
     pub weak: u64,
-    /// When the oldest was made, in milliseconds since 1970.
-    pub oldest_unix_ms: Option<u64>,
+    /// Age of the oldest, in milliseconds; 0 when there is none.
+    pub oldest_age_ms: u64,
 }

@@ -5,6 +5,7 @@
 //! reader, a disk or a terminal.
 
 mod counters;
+mod hardening;
 mod histogram;
 mod logs;
 mod names;
@@ -17,6 +18,7 @@ mod snapshot;
 mod statuses;
 
 pub use counters::{Counter, Gauge};
+pub use hardening::{BacklogFigures, HardeningFigures, WorkerFigures};
 pub use histogram::{DurationHistogram, SizeHistogram};
 pub use logs::{DroppedLines, InitError, LogFormat, LogGuard, UnknownFormat, init, name_shard};
 pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName};

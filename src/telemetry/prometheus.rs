@@ -4,6 +4,8 @@
 //! Labels are bounded by tables of names and by the number of shards. Routes and statuses appear once they have been
 //! counted, everything else from the start, so that a rate over it begins at zero.
 
+mod hardening;
+
 use std::env::consts::ARCH;
 
 use super::histogram::{BucketTotals, DURATION_BOUNDS_US, SIZE_BOUNDS_ITEMS};
@@ -34,6 +36,9 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.batches(names, snapshot);
     page.database(snapshot);
     page.shards(snapshot);
+    if let Some(figures) = &snapshot.hardening {
+        page.hardening(figures);
+    }
     page.family(
         "jeday_log_lines_dropped_total",
         COUNTER,

@@ -3,6 +3,7 @@
 //! Shards go on counting while they are read, so figures of one snapshot can be a few events apart. Each by itself
 //! never goes back from one snapshot to the next.
 
+use super::hardening::HardeningFigures;
 use super::histogram::{BucketTotals, DURATION_BUCKETS, SIZE_BUCKETS};
 use super::names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX};
 use super::process::ProcessStats;
@@ -22,6 +23,7 @@ pub(super) struct Snapshot {
     pub(super) database: DatabaseTotals,
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
+    pub(super) hardening: Option<HardeningFigures>,
     pub(super) started_ms: Option<u64>,
     pub(super) process: ProcessStats,
 }
@@ -86,6 +88,7 @@ impl Snapshot {
             database: DatabaseTotals::default(),
             shards: Vec::new(),
             log_lines_dropped: 0,
+            hardening: None,
             started_ms: None,
             process: ProcessStats::default(),
         }

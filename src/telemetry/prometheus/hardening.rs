@@ -4,7 +4,7 @@ use super::{COUNTER, GAUGE, Page};
 use crate::telemetry::hardening::{HardeningFigures, WorkerFigures};
 
 impl Page {
-    pub(super) fn hardening(&mut self, figures: &HardeningFigures, now_unix_ms: u64) {
+    pub(super) fn hardening(&mut self, figures: &HardeningFigures) {
         let name = "jeday_password_engine_info";
         self.family(name, GAUGE, "What computes Argon2id here; always 1.");
         self.value(name, &[("engine", figures.engine)], 1);
@@ -28,8 +28,7 @@ impl Page {
             self.value(name, &[], backlog.weak);
             let name = "jeday_weak_password_age_seconds";
             self.family(name, GAUGE, "Age of the oldest weak record; 0 when there is none.");
-            let oldest = backlog.oldest_unix_ms.unwrap_or(now_unix_ms);
-            self.decimal::<3>(name, "", &[], now_unix_ms.saturating_sub(oldest));
+            self.decimal::<3>(name, "", &[], backlog.oldest_age_ms);
         }
     }
 
