@@ -1,7 +1,7 @@
 //! The machine and how the settings divide it: what `serve`, `plan`, `config` and `doctor` start from.
 
 use super::{CliError, Context};
-use crate::config::{CliValues, Config, Provenance, Suggestions};
+use crate::config::{CliValues, Config, Cores, Provenance, Suggestions};
 use shards::topology::{self, Plan, PlanRequest, Topology};
 
 /// Settings and placement; each depends on the other.
@@ -14,11 +14,29 @@ pub(super) struct Placement {
 
 /// Reads the machine and resolves the settings, with what the plan makes of the machine as the topology's suggestion.
 pub(super) fn resolve(context: &Context, values: &CliValues) -> Result<Placement, CliError> {
+    place(context, values, |asked, _| (asked.request_shards, asked.password_cores))
+}
+
+/// The same for a process that only hashes: every CPU is a password core, and one shard, which has little to do, shares
+/// one of them.
+pub(super) fn resolve_for_worker(context: &Context, values: &CliValues) -> Result<Placement, CliError> {
+    place(context, values, |asked, topology| {
+        let usable = asked.cpus.as_ref().map_or(topology.cores.len(), |cpus| cpus.as_slice().len());
+        (Some(1), asked.password_cores.or(Some(usable)))
+    })
+}
+
+fn place(
+    context: &Context,
+    values: &CliValues,
+    counts: impl Fn(&Cores, &Topology) -> (Option<usize>, Option<usize>),
+) -> Result<Placement, CliError> {
     let (asked, _) = context.settings(values, Suggestions::none())?;
     let topology = topology::read().map_err(|error| CliError::failed(&error))?;
+    let (request_shards, password_cores) = counts(&asked.cores, &topology);
     let request = PlanRequest {
-        request_shards: asked.cores.request_shards,
-        password_cores: asked.cores.password_cores,
+        request_shards,
+        password_cores,
         cpus: asked.cores.cpus.as_ref().map(|cpus| cpus.as_slice().to_vec()),
         password_core_bytes: 0,
     };
