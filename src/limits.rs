@@ -32,6 +32,10 @@ pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A fault that goes on is logged once in this time, with a count of what was left out.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Security events of one kind that a shard writes to the log in a second; the others are only counted. Enough to see
+/// who guesses and how, while a flood on 64 shards stays below what the log's writer can take.
+pub const SECURITY_RECORDS_PER_SECOND: u32 = 50;
+
 /// What `Retry-After` says in a 503, in seconds: a queue or a database that is back is so within this time.
 pub const RETRY_AFTER_S: u64 = 1;
 

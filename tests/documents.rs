@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use jeday::config::{Config, FileText, Sources, settings};
+use jeday::telemetry::SecurityEventKind;
 use serde_json::Value;
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
@@ -49,6 +50,16 @@ fn the_readme_lists_every_code_with_its_status() {
     described.sort();
     listed.sort();
     assert_eq!(listed, described);
+}
+
+#[test]
+fn the_readme_lists_every_security_event_with_its_fields() {
+    let listed =
+        cells(&section("README.md", "security events: those of src/telemetry/security.rs", "end of security events"));
+    let listed: Vec<_> = listed.into_iter().map(|row| [row[0].clone(), row[1].clone(), row[2].clone()]).collect();
+    let recorded =
+        SecurityEventKind::ALL.map(|kind| [kind.name(), kind.level(), &kind.fields().join(", ")].map(str::to_owned));
+    assert_eq!(listed, recorded);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod process;
 mod prometheus;
 mod rate_limited;
 mod registry;
+mod security;
 mod shard_metrics;
 mod snapshot;
 mod statuses;
@@ -25,4 +26,5 @@ pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, ST
 pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};
+pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEvents, SecurityLog};
 pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};

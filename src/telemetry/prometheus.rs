@@ -10,6 +10,7 @@ use std::env::consts::ARCH;
 
 use super::histogram::{BucketTotals, DURATION_BOUNDS_US, SIZE_BOUNDS_ITEMS};
 use super::names::Names;
+use super::security::SecurityEventKind;
 use super::shard_metrics::CloseReason;
 use super::snapshot::{ShardFigures, Snapshot, StatementTotals};
 use super::statuses::STATUSES;
@@ -35,6 +36,7 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.connections(snapshot);
     page.batches(names, snapshot);
     page.database(snapshot);
+    page.security(snapshot);
     page.shards(snapshot);
     if let Some(figures) = &snapshot.hardening {
         page.hardening(figures);
@@ -192,6 +194,14 @@ impl Page {
             for (statement, totals) in statements() {
                 self.durations(name, &[("statement", statement.name)], part(totals));
             }
+        }
+    }
+
+    fn security(&mut self, snapshot: &Snapshot) {
+        let name = "jeday_security_events_total";
+        self.family(name, COUNTER, "Security events, logged or not, by their names.");
+        for (kind, count) in SecurityEventKind::ALL.iter().zip(&snapshot.security) {
+            self.value(name, &[("event", kind.name())], *count);
         }
     }
 

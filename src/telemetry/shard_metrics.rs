@@ -5,6 +5,7 @@
 use super::counters::{Counter, Gauge};
 use super::histogram::{DurationHistogram, SizeHistogram};
 use super::names::{OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, STATEMENTS_MAX};
+use super::security::SecurityEvents;
 use super::statuses::{STATUS_SLOTS, status_slot};
 
 /// Everything one shard counts, in one allocation of its own.
@@ -24,6 +25,8 @@ pub struct ShardMetrics {
     pub batches: [Batch; STATEMENTS_MAX],
     /// The shard's connections to the database.
     pub database: Database,
+    /// Security events.
+    pub security: SecurityEvents,
 }
 
 /// Requests that were answered, by route and status.

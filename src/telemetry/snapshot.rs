@@ -7,6 +7,7 @@ use super::hardening::HardeningFigures;
 use super::histogram::{BucketTotals, DURATION_BUCKETS, SIZE_BUCKETS};
 use super::names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX};
 use super::process::ProcessStats;
+use super::security::SecurityEventKind;
 use super::shard_metrics::{Batch, CloseReason, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
 
@@ -21,6 +22,7 @@ pub(super) struct Snapshot {
     pub(super) received_bytes: u64,
     pub(super) sent_bytes: u64,
     pub(super) database: DatabaseTotals,
+    pub(super) security: [u64; SecurityEventKind::ALL.len()],
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
     pub(super) hardening: Option<HardeningFigures>,
@@ -86,6 +88,7 @@ impl Snapshot {
             received_bytes: 0,
             sent_bytes: 0,
             database: DatabaseTotals::default(),
+            security: [0; SecurityEventKind::ALL.len()],
             shards: Vec::new(),
             log_lines_dropped: 0,
             hardening: None,
@@ -116,6 +119,9 @@ impl Snapshot {
             *total += closed.get();
         }
         self.database.merge(&metrics.database);
+        for (total, kind) in self.security.iter_mut().zip(&metrics.security.kinds) {
+            *total += kind.get();
+        }
         self.shards.push(ShardFigures {
             shard,
             requests,

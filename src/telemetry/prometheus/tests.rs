@@ -203,6 +203,16 @@ fn a_page_looks_like_this() {
         # TYPE jeday_batch_unknown_outcomes_total counter
         jeday_batch_unknown_outcomes_total{result="resolved"} 1
         jeday_batch_unknown_outcomes_total{result="unresolved"} 0
+        # HELP jeday_security_events_total Security events, logged or not, by their names.
+        # TYPE jeday_security_events_total counter
+        jeday_security_events_total{event="login_succeeded"} 0
+        jeday_security_events_total{event="login_failed"} 0
+        jeday_security_events_total{event="login_rate_limited"} 0
+        jeday_security_events_total{event="registration_rate_limited"} 0
+        jeday_security_events_total{event="refresh_reused"} 0
+        jeday_security_events_total{event="session_ended"} 0
+        jeday_security_events_total{event="sessions_ended"} 0
+        jeday_security_events_total{event="key_rotated"} 0
         # HELP jeday_shard_requests_total Requests answered, by shard.
         # TYPE jeday_shard_requests_total counter
         jeday_shard_requests_total{shard="0"} 4
