@@ -6,7 +6,7 @@ mod input;
 use crate::{
     handlers::{self, Rejection, Reply, Request},
     http::{
-        body::{self, BodyDecoder, BodyLimits},
+        body::{self, BodyDecoder, BodyError, BodyLimits},
         framing::BodyFraming,
         head::{self, Head, HeadLimits, HeadProgress},
         response::{CONTINUE, ReplyContext},
@@ -133,8 +133,9 @@ impl Connection<'_> {
                     }
                 }
                 Ok(None) => match self.fill().await {
-                    Err(CloseReason::HeaderTimeout) => return self.reject(Rejection::HeaderTimeout, started).await,
-                    other => other?,
+                    Ok(()) => {}
+                    Err(Unread::Expired) => return self.reject(Rejection::HeaderTimeout, started).await,
+                    Err(Unread::Closed(reason)) => return Err(reason),
                 },
                 Err(error) => return self.reject(Rejection::Head(error), started).await,
             }
@@ -152,11 +153,9 @@ impl Connection<'_> {
         }
         let decoded = match self.read_body(framing, head_bytes).await {
             Ok(decoded) => decoded,
-            Err(Unread::Closed(CloseReason::HeaderTimeout)) => {
-                return self.reject(Rejection::BodyTimeout, started).await;
-            }
-            Err(Unread::Closed(reason)) => return Err(reason),
-            Err(Unread::Rejected(rejection)) => return self.reject(rejection, started).await,
+            Err(Undecoded::Malformed(error)) => return self.reject(Rejection::Body(error), started).await,
+            Err(Undecoded::Unread(Unread::Expired)) => return self.reject(Rejection::BodyTimeout, started).await,
+            Err(Undecoded::Unread(Unread::Closed(reason))) => return Err(reason),
         };
         let filled = self.input.filled();
         let head = head::parse(filled, &self.config().head).ok().flatten().map(|(head, _)| head);
@@ -168,25 +167,24 @@ impl Connection<'_> {
         self.finish(outgoing, consumed, started).await
     }
 
-    async fn read_body(&mut self, framing: BodyFraming, head_bytes: usize) -> Result<Decoded, Unread> {
+    async fn read_body(&mut self, framing: BodyFraming, head_bytes: usize) -> Result<Decoded, Undecoded> {
         if let BodyFraming::Length(length) = framing {
             let end = head_bytes + usize::try_from(length).expect("checked against the bound of a body");
             while self.input.filled().len() < end {
-                self.fill().await.map_err(Unread::Closed)?;
+                self.fill().await?;
             }
             return Ok(Decoded { content: None, end });
         }
-        let rejected = |error| Unread::Rejected(Rejection::Body(error));
-        let mut decoder = BodyDecoder::new(framing, &self.config().body).map_err(rejected)?;
+        let mut decoder = BodyDecoder::new(framing, &self.config().body)?;
         let mut content = Zeroizing::new(Vec::new());
         loop {
             let input = &self.input.filled()[head_bytes..];
-            let progress = decoder.decode(input, &mut content).map_err(rejected)?;
+            let progress = decoder.decode(input, &mut content)?;
             if progress.done {
                 return Ok(Decoded { content: Some(content), end: head_bytes + progress.consumed });
             }
             self.input.truncate(head_bytes);
-            self.fill().await.map_err(Unread::Closed)?;
+            self.fill().await?;
         }
     }
 
@@ -289,11 +287,11 @@ impl Connection<'_> {
     }
 
     /// Reads what is there, under the deadline that is set.
-    async fn fill(&mut self) -> Result<(), CloseReason> {
+    async fn fill(&mut self) -> Result<(), Unread> {
         let room = self.input.room(self.server);
         match self.watch.wait(self.stream.read(room)).await {
-            Err(shards::Expired) => Err(CloseReason::HeaderTimeout),
-            Ok(read) => self.took(read),
+            Err(shards::Expired) => Err(Unread::Expired),
+            Ok(read) => self.took(read).map_err(Unread::Closed),
         }
     }
 
@@ -349,8 +347,27 @@ struct Decoded {
     end: usize,
 }
 
-/// Why a body could not be read.
+/// Why nothing more could be read.
 enum Unread {
+    /// The deadline that was set has passed.
+    Expired,
     Closed(CloseReason),
-    Rejected(Rejection),
+}
+
+/// Why there is no body.
+enum Undecoded {
+    Malformed(BodyError),
+    Unread(Unread),
+}
+
+impl From<BodyError> for Undecoded {
+    fn from(error: BodyError) -> Undecoded {
+        Undecoded::Malformed(error)
+    }
+}
+
+impl From<Unread> for Undecoded {
+    fn from(unread: Unread) -> Undecoded {
+        Undecoded::Unread(unread)
+    }
 }
