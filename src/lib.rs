@@ -18,3 +18,4 @@ pub mod postgres;
 pub mod routes;
 pub mod server;
 pub mod telemetry;
+pub mod tokens;
