@@ -19,3 +19,4 @@ pub mod rate_limit;
 pub mod routes;
 pub mod server;
 pub mod telemetry;
+pub mod tokens;

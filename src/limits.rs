@@ -154,5 +154,15 @@ const _: () = assert!(
         && LOGIN_ADDRESS_DELAY_MAX.as_secs() <= LOGIN_ADDRESS_FORGET.as_secs(),
     "no delay is longer than what makes it grow is remembered"
 );
+/// Longest access token that is looked at: ours have about 550 bytes, and 1,841 with the longest names.
+pub const ACCESS_TOKEN_BYTES_MAX: usize = 2 << 10;
+
+/// Longest name of a token's issuer or audience: a host name has 253 characters.
+pub const TOKEN_NAME_BYTES_MAX: usize = 255;
+
+/// How far the clocks of two nodes may be apart, in seconds, for a token of one to be taken by the other.
+pub const CLOCK_SKEW_S: i64 = 30;
+
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");
+const _: () = assert!(ACCESS_TOKEN_BYTES_MAX < HEAD.head_bytes_max, "a token fits the head that it stands in");

@@ -11,7 +11,9 @@ fn problem(lines: &str) -> Option<(usize, KeyTextProblem)> {
     parse(lines.as_bytes()).err().map(|error| (error.line, error.problem))
 }
 
-fn contents(keys: &Keys) -> Vec<(KeyKind, KeyId, Option<Timestamp>, bool, [u8; KEY_BYTES])> {
+type Content = (KeyKind, KeyId, Option<Timestamp>, bool, [u8; KEY_BYTES]);
+
+fn contents(keys: &Keys) -> Vec<Content> {
     KeyKind::ALL
         .into_iter()
         .flat_map(|kind| keys.of(kind))
