@@ -38,7 +38,7 @@ fn place(
         request_shards,
         password_cores,
         cpus: asked.cores.cpus.as_ref().map(|cpus| cpus.as_slice().to_vec()),
-        password_core_bytes: 0,
+        password_worker_bytes: 0,
     };
     let plan = topology::plan(&topology, &request).map_err(|error| CliError::failed(&error))?;
     let suggestions = Suggestions::none()
