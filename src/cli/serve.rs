@@ -11,20 +11,24 @@ pub(super) use database::{configured, options};
 
 use super::{CliError, Context, Everything, SettingFlags, placement};
 use crate::{
-    account::{PasswordPolicy, RoutingKey},
+    account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
+    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits,
-    postgres::cluster::{Cluster, ClusterEvent},
+    limits::{self, BACKLOG_WORKERS},
+    postgres::{
+        cluster::{Cluster, ClusterEvent},
+        statements::SessionLimits,
+    },
     routes,
-    server::{self, Secrets},
+    server::{self, Policy},
     telemetry::{self, Registry},
 };
 use database::Database;
 use interrupts::Interrupts;
 use placement::Placement;
-use shards::{Fleet, FleetError, Listener, ShardSpec, preflight};
+use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
     net::SocketAddr,
     process::ExitCode,

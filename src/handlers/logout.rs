@@ -4,7 +4,7 @@ use super::{Rejection, Reply, Request, ask, authenticated::claims};
 use crate::{
     postgres::statements::end_session::{End, Ended},
     server::Server,
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
@@ -14,6 +14,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
         Ended::Ended => {}
         Ended::NoSuchSession | Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
     }
-    security::session_ended(&claims.user, &claims.session, request.client);
+    let event = SecurityEvent::new(SecurityEventKind::SessionEnded).user(&claims.user).session(&claims.session);
+    server.record(&event.address(request.client).reason("logout"));
     Ok(Reply::no_content())
 }

@@ -4,15 +4,17 @@ use super::{Rejection, Reply, Request, ask, authenticated::claims};
 use crate::{
     postgres::statements::end_all_sessions::{EndAll, Ended},
     server::Server,
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
     let all = EndAll { current: claims.session, user: claims.user };
-    match ask(&server.statements().end_all_sessions, all).await? {
-        Ended::Ended(count) => security::sessions_ended(&claims.user, count, request.client),
+    let count = match ask(&server.statements().end_all_sessions, all).await? {
+        Ended::Ended(count) => count,
         Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
-    }
+    };
+    let event = SecurityEvent::new(SecurityEventKind::SessionsEnded).user(&claims.user).count(count.into());
+    server.record(&event.address(request.client).reason("logout_all"));
     Ok(Reply::no_content())
 }

@@ -6,7 +6,7 @@ use crate::{
     http::path,
     postgres::statements::end_session::{End, Ended},
     server::Server,
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
@@ -19,6 +19,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
         Ended::NoSuchSession => return Err(Rejection::SessionNotFound),
         Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
     }
-    security::session_ended(&claims.user, &target, request.client);
+    let event = SecurityEvent::new(SecurityEventKind::SessionEnded).user(&claims.user).session(&target);
+    server.record(&event.address(request.client).reason("ended_by_user"));
     Ok(Reply::no_content())
 }
