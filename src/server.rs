@@ -88,6 +88,8 @@ pub struct Common {
     pub refresh_tokens: RefreshTokens,
     /// Who has tried how often.
     pub rate_limiter: RateLimiter,
+    /// When the process began: the one clock of the rate limits.
+    pub started: Instant,
     /// Counts of all shards.
     pub registry: Arc<Registry>,
 }
@@ -258,6 +260,11 @@ impl Server {
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
         &self.common.refresh_tokens
+    }
+
+    /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.common.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {

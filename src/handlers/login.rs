@@ -41,7 +41,7 @@ struct Login {
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let login = validate(json::read(request)?)?;
     let account = login.email.as_str().as_bytes();
-    let attempt = server.rate_limiter().login(account, request.client, unix_ms()).map_err(|refused| {
+    let attempt = server.rate_limiter().login(account, request.client, server.uptime_ms()).map_err(|refused| {
         let event = SecurityEvent::new(SecurityEventKind::LoginRateLimited).address(request.client);
         server.record(&event.reason(refused.limit.name()));
         Rejection::RateLimited { retry_after_s: refused.seconds }

@@ -47,7 +47,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
 
 /// Only what could be stored is counted: a form that is corrected costs nobody anything.
 fn admit(server: &Server, request: Request<'_>) -> Result<(), Rejection> {
-    server.rate_limiter().register(request.client, unix_ms()).map_err(|refused| {
+    server.rate_limiter().register(request.client, server.uptime_ms()).map_err(|refused| {
         let event = SecurityEvent::new(SecurityEventKind::RegistrationRateLimited).address(request.client);
         server.record(&event.reason(refused.limit.name()));
         Rejection::RateLimited { retry_after_s: refused.seconds }

@@ -11,7 +11,7 @@ use crate::{
     telemetry::Registry,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use zeroize::Zeroizing;
 
 pub(super) fn common(
@@ -40,6 +40,7 @@ pub(super) fn common(
         access_tokens: AccessTokens::new(keys, access).map_err(|error| failed(&error))?,
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
         rate_limiter: RateLimiter::new(limits(&config.limits), &hash_key),
+        started: Instant::now(),
         registry,
     })
 }
