@@ -15,7 +15,6 @@ use crate::{
     },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
-    postgres::statements::SessionLimits,
     rate_limit::RateLimiter,
     routes::{self, Table},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
@@ -74,6 +73,17 @@ pub struct Policy {
     pub sessions: SessionLimits,
     /// How long a refresh token that was replaced is answered with its successor.
     pub refresh_grace: Duration,
+}
+
+/// When sessions end.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// From the last refresh.
+    pub idle: Duration,
+    /// From the login.
+    pub absolute: Duration,
+    /// With more sessions than this of one user, the oldest ends.
+    pub per_user_max: u32,
 }
 
 /// What all shards of the process share: secrets that nobody writes, and the count of attempts, which takes no lock.

@@ -17,12 +17,9 @@ use crate::{
     hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
     limits::{self, BACKLOG_WORKERS},
-    postgres::{
-        cluster::{Cluster, ClusterEvent},
-        statements::SessionLimits,
-    },
+    postgres::cluster::{Cluster, ClusterEvent},
     routes,
-    server::{self, Policy},
+    server::{self, Policy, SessionLimits},
     telemetry::{self, Registry},
 };
 use database::Database;
@@ -333,7 +330,7 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
             sessions: SessionLimits {
                 idle: tokens.refresh_idle,
                 absolute: tokens.refresh_absolute,
-                per_user_max: tokens.sessions_per_user,
+                per_user_max: u32::try_from(tokens.sessions_per_user).unwrap_or(u32::MAX),
             },
             refresh_grace: tokens.refresh_grace,
         },

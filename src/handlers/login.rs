@@ -14,7 +14,7 @@ use crate::{
     hardening::{Checked, Upgrade},
     limits::CREDENTIAL_CHANGES_MAX,
     postgres::statements::{
-        find_credentials::{Credentials, Lookup},
+        find_credentials::{self, Credentials},
         start_session::{NewSession, Started},
     },
     rate_limit::Attempt,
@@ -50,7 +50,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let mut attempt = Some(attempt);
     for _ in 0..CREDENTIAL_CHANGES_MAX {
         let bucket = Bucket::of(server.routing_key(), &login.email);
-        let found = ask(&server.statements().find_credentials, Lookup { email: login.email.clone(), bucket }).await?;
+        let found = ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket }).await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
         let checked = server.password_core().check(server.peppers(), stored, &login.password).await?;
         let Some(credentials) = found.filter(|_| checked.right) else {
@@ -111,12 +111,15 @@ async fn open(
         seed,
         ip: request.known_client(),
         user_agent: request.user_agent(),
-        limits: policy.sessions,
+        idle: policy.sessions.idle,
+        absolute: policy.sessions.absolute,
+        per_user_max: policy.sessions.per_user_max,
         credential: checked.credential,
     };
     match ask(&server.statements().start_session, item).await? {
         Started::Started => {}
         Started::CredentialChanged => return Ok(None),
+        Started::UserShutOut(status) => return Err(may_enter(status, false).err().unwrap_or(Rejection::Internal)),
         Started::UserGone => return Err(Rejection::InvalidCredentials),
     }
     let event = SecurityEvent::new(SecurityEventKind::LoginSucceeded).user(&user).session(&session);

@@ -13,9 +13,9 @@ use crate::{
     postgres::statements::{
         end_session,
         find_refresh::Stored,
-        rotate_session::{Rotated, Rotation},
+        rotate_session::{self, Rotated},
     },
-    server::Server,
+    server::{Server, SessionLimits},
     telemetry::{SecurityEvent, SecurityEventKind},
     tokens::{RefreshDecision, RefreshToken, decide},
 };
@@ -39,7 +39,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
         // Whoever does not hold a token of this session learns nothing of it, not even that it exists.
         let stored = stored.filter(|stored| server.refresh_tokens().matches(&token, &stored.seed));
         let stored = stored.ok_or(Rejection::RefreshTokenInvalid)?;
-        match decide(token.generation(), stored.generation, stored.rotated_ms_ago, grace_ms) {
+        match decide(token.generation(), stored.generation, stored.rotated_ms_ago.cast_signed(), grace_ms) {
             RefreshDecision::Rotate => {
                 may_enter(stored.status, server.policy().pending_may_log_in)?;
                 if rotate(server, request, &token).await? {
@@ -59,12 +59,14 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
 }
 
 async fn rotate(server: &Server, request: Request<'_>, token: &RefreshToken) -> Result<bool, Rejection> {
-    let rotation = Rotation {
+    let SessionLimits { idle, absolute, .. } = server.policy().sessions;
+    let rotation = rotate_session::Item {
         session: *token.session(),
         generation: token.generation(),
         ip: request.known_client(),
         user_agent: request.user_agent(),
-        limits: server.policy().sessions,
+        idle,
+        absolute,
     };
     Ok(ask(&server.statements().rotate_session, rotation).await? == Rotated::Rotated)
 }
@@ -81,7 +83,7 @@ async fn revoke(
     stored: &Stored,
 ) -> Result<Rejection, Rejection> {
     let session = *token.session();
-    let end = end_session::End { current: session, user: stored.user, target: session };
+    let end = end_session::Item { current: session, user: stored.user, target: session };
     ask(&server.statements().end_session, end).await?;
     let event = SecurityEvent::new(SecurityEventKind::RefreshReused).user(&stored.user).session(&session);
     server.record(&event.address(request.client));

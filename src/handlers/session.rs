@@ -4,7 +4,7 @@ use super::{Rejection, Reply, Request, ask, authenticated::claims};
 use crate::{
     account::SessionId,
     http::path,
-    postgres::statements::end_session::{End, Ended},
+    postgres::statements::end_session::{Ended, Item},
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
@@ -14,7 +14,8 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let path = path::canonical(request.head.target.path);
     let id = path.rsplit('/').next().and_then(|id| id.parse::<SessionId>().ok());
     let target = id.ok_or(Rejection::SessionNotFound)?;
-    match ask(&server.statements().end_session, End { current: claims.session, user: claims.user, target }).await? {
+    let end = Item { current: claims.session, user: claims.user, target };
+    match ask(&server.statements().end_session, end).await? {
         Ended::Ended => {}
         Ended::NoSuchSession => return Err(Rejection::SessionNotFound),
         Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
