@@ -1,11 +1,8 @@
 //! The server under test: `jeday serve` on free ports of the loopback, over a database and with keys of its own.
 
-use crate::{
-    http,
-    support::{
-        Outcome, interrupt,
-        process::{Process, bound, run},
-    },
+use super::{
+    Outcome, http, interrupt,
+    process::{Process, bound, run},
 };
 use rustix::process::Signal;
 use std::{
