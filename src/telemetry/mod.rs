@@ -23,4 +23,6 @@ pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, ST
 pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};
-pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};
+pub use shard_metrics::{
+    Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
+};
