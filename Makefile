@@ -30,7 +30,7 @@ test: ## Run every test, against a real PostgreSQL and a real PgBouncer
 	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: api-check
-api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": a part of it)
+api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
 	@scripts/install-packages.sh postgresql python3-venv
 	cargo build --locked --bin jeday
 	@tests/schemathesis/run.sh $(TARGET)/debug/jeday $(ARGS)
