@@ -112,6 +112,13 @@ pub const FRESH_DEADLINE: Duration = Duration::from_secs(5);
 /// be hashed twice.
 pub const CLAIM_AGE: Duration = Duration::from_secs(10);
 
+/// Workers on the durable queue for each group of password cores: one claims and writes back while the records of the
+/// other are hashed.
+pub const BACKLOG_WORKERS: usize = 2;
+
+/// Pause between two looks at how much is left in the durable queue: counting costs some milliseconds.
+pub const BACKLOG_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How much work one claim takes: rows are locked no longer than this while the password core is free.
 pub const CLAIM_WORK: Duration = Duration::from_secs(1);
 

@@ -1,25 +1,28 @@
 //! What one request shard owns; wires the stages together. Nothing here is shared with another shard, but counters
 //! that each shard alone writes and secrets that nobody writes.
 
+mod accept;
+mod hardener;
+mod statements;
+mod upkeep;
+
 use crate::{
     account::{PasswordPolicy, RoutingKey},
-    batch::{Group, GroupBuilder, GroupConfig, Intake, Window},
+    batch::{GroupConfig, Window},
     connection,
-    hardening::{Fingerprint, Peppers, Random, RandomError},
+    hardening::{
+        BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random, RandomError,
+    },
     http::date::{DATE_BYTES, DateCache},
-    limits::{
-        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE, INPUT_BYTES_FIRST,
-        INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
-    },
-    postgres::statements::{
-        expire_keys::ExpireKeys,
-        register::{NewUser, Register, Registered},
-        register_once::{self, RegisterOnce},
-    },
+    limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
+    rate_limit::RateLimiter,
     routes::{self, Table},
-    telemetry::{Names, RateLimited, Recorder, Registry},
+    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    tokens::{AccessTokens, RefreshTokens},
 };
-use shards::{Acceptor, Deadlines, Listener, Shard, Stop};
+use hardener::Hardener;
+use shards::{Deadlines, Listener, Shard, Stop};
+use statements::Statements;
 use std::{
     cell::{Cell, RefCell, RefMut},
     io,
@@ -55,8 +58,6 @@ pub struct Config {
     pub passwords: PasswordPolicy,
     /// Who may log in, and for how long.
     pub policy: Policy,
-    /// Who may say for whom a request comes.
-    pub trusted_proxies: TrustedProxies,
     /// Whether what is stored weak is hardened here.
     pub hardens: bool,
     /// Whether a server is accepted that may lose confirmed commits; shown by `/health`.
@@ -70,8 +71,19 @@ pub struct Policy {
     pub pending_may_log_in: bool,
     /// When sessions end.
     pub sessions: SessionLimits,
-    /// How long a refresh token that was replaced is answered with its successor, in milliseconds.
-    pub refresh_grace_ms: u64,
+    /// How long a refresh token that was replaced is answered with its successor.
+    pub refresh_grace: Duration,
+}
+
+/// When sessions end.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// From the last refresh.
+    pub idle: Duration,
+    /// From the login.
+    pub absolute: Duration,
+    /// With more sessions than this of one user, the oldest ends.
+    pub per_user_max: u32,
 }
 
 /// What all shards of the process share: secrets that nobody writes, and the count of attempts, which takes no lock.
@@ -86,6 +98,8 @@ pub struct Common {
     pub refresh_tokens: RefreshTokens,
     /// Who has tried how often.
     pub rate_limiter: RateLimiter,
+    /// When the process began: the one clock of the rate limits.
+    pub started: Instant,
     /// Counts of all shards.
     pub registry: Arc<Registry>,
 }
@@ -117,6 +131,7 @@ pub struct Server {
     statements: Statements,
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
+    security: SecurityLog,
 }
 
 /// What a shard is started with of its own.
@@ -125,6 +140,8 @@ pub struct Own {
     pub listeners: Vec<(Listener, &'static Table)>,
     /// The way to the password cores near it.
     pub password_cores: CoresHandle,
+    /// How it works off the durable queue, if that is its task, and where it tells how much there is.
+    pub backlog: Option<(BacklogConfig, BacklogGauge)>,
 }
 
 /// Serves until the shard is told to stop and has drained; `on_ready` is called once the database can be reached.
@@ -157,13 +174,26 @@ pub async fn run(
             shards::spawn(upkeep::expire_sessions(statements.expire_sessions.clone())),
         ]
     });
+    let backlog = own.backlog.map(|(config, gauge)| work_off(&server, &config, &gauge));
     for task in accepting {
         task.await;
     }
+    server.stop.wait().await;
+    // A claim under way ends with its connection, and what it held is free again.
+    drop(backlog);
     server.deadlines.expire_idle();
     server.deadlines.drained().await;
     server.statements.drain().await;
     Ok(())
+}
+
+/// Works off the durable queue until the tasks are dropped: one worker claims while another's claim is hashed.
+fn work_off(server: &Server, config: &BacklogConfig, gauge: &BacklogGauge) -> Vec<shards::Task<()>> {
+    let worker = |number| {
+        let gauge = (number == 0).then(|| gauge.clone());
+        shards::spawn(BacklogWorker::new(config.clone(), server.password_core.clone(), gauge).run())
+    };
+    (0..BACKLOG_WORKERS).map(worker).collect()
 }
 
 impl Server {
@@ -190,6 +220,7 @@ impl Server {
             statements,
             password_core,
             hardener,
+            security: SecurityLog::default(),
         })
     }
 
@@ -225,10 +256,6 @@ impl Server {
         &self.config.policy
     }
 
-    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
-        &self.config.trusted_proxies
-    }
-
     pub(crate) fn peppers(&self) -> &Peppers {
         &self.common.peppers
     }
@@ -245,8 +272,18 @@ impl Server {
         &self.common.refresh_tokens
     }
 
+    /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.common.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {
         &self.common.rate_limiter
+    }
+
+    /// Notes a security event, in the log and among the metrics.
+    pub(crate) fn record(&self, event: &SecurityEvent<'_>) {
+        self.security.record(event, &self.metrics.security, Instant::now());
     }
 
     pub(crate) fn password_core(&self) -> &PasswordCore {
@@ -296,8 +333,8 @@ impl Server {
 }
 
 /// The time of day, in seconds since 1970.
-pub(crate) fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+pub(crate) fn unix_seconds() -> i64 {
+    i64::try_from(unix_ms() / 1000).expect("milliseconds fit, so seconds do")
 }
 
 /// The time of day, in milliseconds since 1970.

@@ -11,20 +11,21 @@ pub(super) use database::{configured, options};
 
 use super::{CliError, Context, Everything, SettingFlags, placement};
 use crate::{
-    account::{PasswordPolicy, RoutingKey},
+    account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
+    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits,
+    limits::{self, BACKLOG_WORKERS},
     postgres::cluster::{Cluster, ClusterEvent},
     routes,
-    server::{self, Secrets},
+    server::{self, Policy, SessionLimits},
     telemetry::{self, Registry},
 };
 use database::Database;
 use interrupts::Interrupts;
 use placement::Placement;
-use shards::{Fleet, FleetError, Listener, ShardSpec, preflight};
+use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
     net::SocketAddr,
     process::ExitCode,
@@ -329,7 +330,7 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
             sessions: SessionLimits {
                 idle: tokens.refresh_idle,
                 absolute: tokens.refresh_absolute,
-                per_user_max: tokens.sessions_per_user,
+                per_user_max: u32::try_from(tokens.sessions_per_user).unwrap_or(u32::MAX),
             },
             refresh_grace: tokens.refresh_grace,
         },

@@ -4,13 +4,17 @@
 use super::{Rejection, Request};
 use crate::{
     account::Status,
+    http::bearer::{self, BearerError},
     server::{Server, unix_seconds},
-    tokens::Claims,
+    tokens::{Claims, TokenRejected},
 };
 
 /// The claims of the request's token.
 pub(super) fn claims(server: &Server, request: Request<'_>) -> Result<Claims, Rejection> {
-    let token = request.head.bearer().ok_or(Rejection::TokenMissing)?;
+    let token = bearer::token(request.head.authorization).map_err(|error| match error {
+        BearerError::Missing => Rejection::TokenMissing,
+        BearerError::Malformed => Rejection::Token(TokenRejected::Malformed),
+    })?;
     server.access_tokens().verify(token, unix_seconds()).map_err(Rejection::Token)
 }
 

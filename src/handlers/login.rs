@@ -14,11 +14,12 @@ use crate::{
     hardening::{Checked, Upgrade},
     limits::CREDENTIAL_CHANGES_MAX,
     postgres::statements::{
-        find_credentials::{Credentials, Lookup},
+        find_credentials::{self, Credentials},
         start_session::{NewSession, Started},
     },
+    rate_limit::Attempt,
     server::{Server, unix_ms},
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -40,30 +41,37 @@ struct Login {
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let login = validate(json::read(request)?)?;
     let account = login.email.as_str().as_bytes();
-    let attempt = server.rate_limiter().login(account, request.client, unix_ms()).map_err(|refused| {
-        security::login_rate_limited(request.client);
+    let attempt = server.rate_limiter().login(account, request.client, server.uptime_ms()).map_err(|refused| {
+        let event = SecurityEvent::new(SecurityEventKind::LoginRateLimited).address(request.client);
+        server.record(&event.reason(refused.limit.name()));
         Rejection::RateLimited { retry_after_s: refused.seconds }
     })?;
     // Dropped on the way out by an error of ours, the attempt does not count.
     let mut attempt = Some(attempt);
     for _ in 0..CREDENTIAL_CHANGES_MAX {
         let bucket = Bucket::of(server.routing_key(), &login.email);
-        let found = ask(&server.statements().find_credentials, Lookup { email: login.email.clone(), bucket }).await?;
+        let found = ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket }).await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
         let checked = server.password_core().check(server.peppers(), stored, &login.password).await?;
         let Some(credentials) = found.filter(|_| checked.right) else {
-            attempt.take().into_iter().for_each(crate::rate_limit::Attempt::failed);
-            security::login_failed(request.client);
+            attempt.take().into_iter().for_each(Attempt::failed);
+            server.record(&failed(request).reason("wrong_credentials"));
             return Err(Rejection::InvalidCredentials);
         };
-        attempt.take().into_iter().for_each(crate::rate_limit::Attempt::succeeded);
-        may_enter(credentials.status, server.policy().pending_may_log_in)?;
+        attempt.take().into_iter().for_each(Attempt::succeeded);
+        may_enter(credentials.status, server.policy().pending_may_log_in).inspect_err(|_| {
+            server.record(&failed(request).user(&credentials.user).reason(credentials.status.as_str()));
+        })?;
         if let Some(reply) = open(server, request, &login, credentials, checked).await? {
             return Ok(reply);
         }
         // The password was changed between the look-up and now: what was right may not be any more.
     }
     Err(Rejection::CredentialChanging)
+}
+
+fn failed(request: Request<'_>) -> SecurityEvent<'_> {
+    SecurityEvent::new(SecurityEventKind::LoginFailed).address(request.client)
 }
 
 fn validate(body: Body<'_>) -> Result<Login, Rejection> {
@@ -101,17 +109,21 @@ async fn open(
         id: session,
         user,
         seed,
-        ip: request.client,
+        ip: request.known_client(),
         user_agent: request.user_agent(),
-        limits: policy.sessions,
+        idle: policy.sessions.idle,
+        absolute: policy.sessions.absolute,
+        per_user_max: policy.sessions.per_user_max,
         credential: checked.credential,
     };
     match ask(&server.statements().start_session, item).await? {
         Started::Started => {}
         Started::CredentialChanged => return Ok(None),
+        Started::UserShutOut(status) => return Err(may_enter(status, false).err().unwrap_or(Rejection::Internal)),
         Started::UserGone => return Err(Rejection::InvalidCredentials),
     }
-    security::login_succeeded(&user, &session, request.client);
+    let event = SecurityEvent::new(SecurityEventKind::LoginSucceeded).user(&user).session(&session);
+    server.record(&event.address(request.client));
     if let (Some(upgrade), Some(old)) = (checked.upgrade, password_hash) {
         server.hardener().after_login(user, old, upgrade);
     }

@@ -2,18 +2,19 @@
 
 use super::{Rejection, Reply, Request, ask, authenticated::claims};
 use crate::{
-    postgres::statements::end_session::{End, Ended},
+    postgres::statements::end_session::{Ended, Item},
     server::Server,
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
-    let end = End { current: claims.session, user: claims.user, target: claims.session };
+    let end = Item { current: claims.session, user: claims.user, target: claims.session };
     match ask(&server.statements().end_session, end).await? {
         Ended::Ended => {}
         Ended::NoSuchSession | Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
     }
-    security::session_ended(&claims.user, &claims.session, request.client);
+    let event = SecurityEvent::new(SecurityEventKind::SessionEnded).user(&claims.user).session(&claims.session);
+    server.record(&event.address(request.client).reason("logout"));
     Ok(Reply::no_content())
 }

@@ -6,11 +6,11 @@ use super::{
     tokens::NO_STORE,
     user::User,
 };
-use crate::{http::status::Status, postgres::statements::find_session::Holder, server::Server};
+use crate::{http::status::Status, postgres::statements::find_session, server::Server};
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
-    let holder = Holder { session: claims.session, user: claims.user };
+    let holder = find_session::Item { session: claims.session, user: claims.user };
     let owner = ask(&server.statements().find_session, holder).await?.ok_or(Rejection::SessionEnded)?;
     may_enter(owner.status, server.policy().pending_may_log_in)?;
     let user = User { id: &claims.user, email: &owner.email, username: &owner.username, status: owner.status };

@@ -22,7 +22,7 @@ mod user;
 pub use rejection::Rejection;
 pub use reply::Reply;
 
-use crate::{batch::Intake, http::head::Head, routes::Endpoint, server::Server};
+use crate::{batch::Intake, http::head::Head, limits::USER_AGENT_CHARS_MAX, routes::Endpoint, server::Server};
 use std::net::IpAddr;
 
 /// A complete request.
@@ -32,8 +32,22 @@ pub struct Request<'r> {
     pub head: &'r Head<'r>,
     /// Its body, decoded; empty when there is none.
     pub body: &'r [u8],
-    /// The address it comes from, as far as that is known.
-    pub client: Option<IpAddr>,
+    /// The address it comes from; unspecified when the client had gone before it was asked for.
+    pub client: IpAddr,
+}
+
+impl Request<'_> {
+    /// What the client says it is, as far as a session keeps it. Bytes that are no text are replaced.
+    fn user_agent(&self) -> Option<Box<str>> {
+        let sent = String::from_utf8_lossy(self.head.user_agent?);
+        let kept: String = sent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect();
+        (!kept.is_empty()).then(|| kept.into())
+    }
+
+    /// The address as a session keeps it.
+    fn known_client(&self) -> Option<IpAddr> {
+        Some(self.client).filter(|address| !address.is_unspecified())
+    }
 }
 
 /// Lets the endpoint's handler answer.

@@ -3,7 +3,7 @@
 use crate::{
     account::{Bucket, Email, Password, UserId, Username},
     handlers::{
-        Rejection, Reply, Request, json,
+        Rejection, Reply, Request, ask, json,
         rejection::{Field, FieldProblem},
     },
     hardening::Salt,
@@ -38,10 +38,20 @@ struct Registration {
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let key = request.head.idempotency_key.map(idempotency_key).transpose()?;
     let registration = validate(server, json::read(request)?)?;
+    admit(server, request)?;
     match key {
         None => register(server, registration).await,
         Some(key) => register_once(server, registration, key).await,
     }
+}
+
+/// Only what could be stored is counted: a form that is corrected costs nobody anything.
+fn admit(server: &Server, request: Request<'_>) -> Result<(), Rejection> {
+    server.rate_limiter().register(request.client, server.uptime_ms()).map_err(|refused| {
+        let event = SecurityEvent::new(SecurityEventKind::RegistrationRateLimited).address(request.client);
+        server.record(&event.reason(refused.limit.name()));
+        Rejection::RateLimited { retry_after_s: refused.seconds }
+    })
 }
 
 fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
@@ -82,15 +92,18 @@ async fn register(server: &Server, registration: Registration) -> Result<Reply, 
     let user = new_user(server, registration)?;
     // Written before the answer is known: nearly all are good, and afterwards the user belongs to the batch.
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
-    let answer = server.registrations().submit(user).map_err(|_| Rejection::QueueFull)?;
-    match answer.await? {
-        Registered::Created => Ok(created(body)),
+    let weak = server.hardener().has_room().then(|| (user.id, user.weak.clone()));
+    match ask(&server.statements().register, user).await? {
+        Registered::Created => {
+            weak.into_iter().for_each(|(user, weak)| server.hardener().fresh(user, &weak));
+            Ok(created(body))
+        }
         Registered::EmailTaken => Err(Rejection::EmailTaken),
     }
 }
 
 async fn register_once(server: &Server, registration: Registration, key: &[u8]) -> Result<Reply, Rejection> {
-    let fingerprints = server.fingerprints(&[
+    let fingerprints = server.peppers().fingerprints(&[
         registration.email.as_str().as_bytes(),
         registration.username.as_str().as_bytes(),
         registration.password.as_bytes(),
@@ -99,8 +112,7 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
     let user = new_user(server, registration)?;
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
-    let answer = server.registrations_once().submit(item).map_err(|_| Rejection::QueueFull)?;
-    match answer.await? {
+    match ask(&server.statements().register_once, item).await? {
         register_once::Outcome::Created => Ok(created(body)),
         register_once::Outcome::EmailTaken => Err(Rejection::EmailTaken),
         register_once::Outcome::Earlier(earlier) if !fingerprints.contains(&earlier.fingerprint) => {
@@ -121,11 +133,6 @@ fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Reje
     let id = UserId::new(unix_ms(), Bucket::of(server.routing_key(), &email), id);
     let weak = server.peppers().newest().record(Salt::new(salt), &password);
     Ok(NewUser { id, email, username, weak })
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }
 
 fn created(body: Vec<u8>) -> Reply {

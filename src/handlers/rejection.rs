@@ -12,13 +12,22 @@ use crate::{
         media_type::MediaTypeError,
         status::Status,
     },
+    hardening::Unchecked,
     limits::RETRY_AFTER_S,
+    tokens::TokenRejected,
 };
 use serde::Serialize;
 use serde_json::error::Category;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 const PROBLEM: FieldValue<'static> = FieldValue::from_static("application/problem+json");
+
+/// The challenge for each class of token that is not accepted, by its place in [`TokenRejected::ALL`].
+static CHALLENGES: LazyLock<[String; TokenRejected::ALL.len()]> = LazyLock::new(|| {
+    TokenRejected::ALL.map(|rejected| {
+        format!("Bearer error=\"invalid_token\", error_description=\"{}\"", rejected.description())
+    })
+});
 
 /// Why a request was turned down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,7 +267,7 @@ impl Rejection {
     /// section 3.1).
     fn challenge(&self) -> &'static str {
         match self {
-            Rejection::Token(rejected) => rejected.challenge(),
+            Rejection::Token(rejected) => &CHALLENGES[*rejected as usize],
             Rejection::SessionEnded => {
                 "Bearer error=\"invalid_token\", error_description=\"the session has ended\""
             }

@@ -4,9 +4,9 @@ use super::{Rejection, Reply, Request, ask, authenticated::claims};
 use crate::{
     account::SessionId,
     http::path,
-    postgres::statements::end_session::{End, Ended},
+    postgres::statements::end_session::{Ended, Item},
     server::Server,
-    telemetry::security,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
@@ -14,11 +14,13 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let path = path::canonical(request.head.target.path);
     let id = path.rsplit('/').next().and_then(|id| id.parse::<SessionId>().ok());
     let target = id.ok_or(Rejection::SessionNotFound)?;
-    match ask(&server.statements().end_session, End { current: claims.session, user: claims.user, target }).await? {
+    let end = Item { current: claims.session, user: claims.user, target };
+    match ask(&server.statements().end_session, end).await? {
         Ended::Ended => {}
         Ended::NoSuchSession => return Err(Rejection::SessionNotFound),
         Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
     }
-    security::session_ended(&claims.user, &target, request.client);
+    let event = SecurityEvent::new(SecurityEventKind::SessionEnded).user(&claims.user).session(&target);
+    server.record(&event.address(request.client).reason("ended_by_user"));
     Ok(Reply::no_content())
 }

@@ -4,14 +4,14 @@ use super::{Rejection, Reply, Request, ask, authenticated::claims, json, tokens:
 use crate::{
     account::SessionId,
     http::status::Status,
-    postgres::statements::list_sessions::{Asked, SessionRow},
+    postgres::statements::list_sessions::{Item, SessionRow},
     server::Server,
 };
 use std::io::Write;
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
-    let asked = Asked { user: claims.user, current: claims.session };
+    let asked = Item { user: claims.user, current: claims.session };
     let sessions = ask(&server.statements().list_sessions, asked).await?.ok_or(Rejection::SessionEnded)?;
     let mut body = b"{\"sessions\":[".to_vec();
     for (number, session) in sessions.iter().enumerate() {

@@ -1,12 +1,8 @@
 //! The pair of tokens that login and refresh answer with.
 
-use super::{
-    Reply,
-    user::User,
-};
+use super::{Rejection, Reply, user::User};
 use crate::{
     account::{SessionId, UserId},
-    handlers::Rejection,
     http::{
         field::{Field, FieldName, FieldValue},
         status::Status,
@@ -31,6 +27,7 @@ pub(super) struct Grant<'g> {
 pub(super) fn reply(server: &Server, grant: &Grant<'_>, user: Option<&User<'_>>) -> Result<Reply, Rejection> {
     let jti = server.random().bytes().map_err(|_| Rejection::Internal)?;
     let access = server.access_tokens().issue(grant.user, grant.session, unix_seconds(), jti);
+    let access = access.map_err(|_| Rejection::Internal)?;
     let refresh = server.refresh_tokens().issue(grant.session, grant.generation, grant.seed);
     let mut body = Vec::with_capacity(512 + access.len() + refresh.len());
     let expires_in = server.access_tokens().lifetime().as_secs();

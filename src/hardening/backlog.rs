@@ -2,16 +2,14 @@
 //! number of workers on any number of nodes do so at once; a claim ends with the transaction that took it, however that
 //! ends, so a crash loses nothing and does nothing twice.
 
-use super::{Material, PasswordCore, Record};
+use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
-    account::UserId,
     limits::{
-        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, RECONNECT_PAUSE_FIRST,
-        RECONNECT_PAUSE_MAX,
+        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, RECONNECT_PAUSE_MAX,
     },
     postgres::{
-        backlog::{self, Backlog},
-        claim::{self, Claim, Claimed, Hardened},
+        backlog::{Backlog, backlog},
+        claim::{Claim, Claimed, Wanted, Written, claim},
         connect::{ConnectOptions, connect},
         link::{Link, LinkError},
         target::Target,
@@ -22,7 +20,7 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -42,7 +40,7 @@ pub struct BacklogConfig {
 }
 
 /// What waits, as last seen by any worker of this process. Written now and then, read by whoever scrapes.
-pub type BacklogGauge = Arc<std::sync::Mutex<Option<Backlog>>>;
+pub type BacklogGauge = Arc<Mutex<Option<Backlog>>>;
 
 /// One worker: a connection of its own, and the password core near it.
 pub struct BacklogWorker {
@@ -83,14 +81,14 @@ impl BacklogWorker {
     async fn serve(&self, link: &Link) -> Result<(), LinkError> {
         while !link.is_closed() {
             self.look(link).await?;
-            let claim = claim::claim(link, claimable_before(), self.claim_size(), self.statement_deadline()).await?;
-            let found = claim.users().len();
-            let done = self.harden(&claim).await;
-            let progress = done.hardened.len() + done.settled.len();
-            claim.finish(&done.hardened, &done.settled, self.statement_deadline()).await?;
-            // A claim that found less than it wanted has emptied the queue; one that came to nothing has met password
-            // cores that are busy with people.
-            if found < self.claim_size() || progress == 0 {
+            let wanted = self.wanted();
+            let claim = claim(link, wanted, self.statement_deadline()).await?;
+            let found = claim.users.len();
+            let written = self.harden(&claim).await;
+            // Nothing done at all means password cores that are busy with people.
+            let in_vain = found > 0 && written.is_empty();
+            claim.finish(written, self.statement_deadline()).await?;
+            if in_vain || found < wanted.most as usize {
                 shards::sleep(self.config.interval).await;
             }
         }
@@ -98,11 +96,15 @@ impl BacklogWorker {
     }
 
     /// As many as the password cores can be expected to do in the time that a claim should take.
-    fn claim_size(&self) -> usize {
-        let per_claim = CLAIM_WORK.as_secs_f64() / self.core.mean_hash_time().as_secs_f64().max(1e-6);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let affordable = (per_claim * self.core.workers() as f64).ceil() as usize;
-        affordable.clamp(1, self.config.claim_size)
+    fn wanted(&self) -> Wanted {
+        let affordable = CLAIM_WORK.as_nanos() / self.core.mean_hash_time().as_nanos().max(1);
+        let affordable = usize::try_from(affordable).unwrap_or(usize::MAX).saturating_mul(self.core.workers());
+        let most = affordable.clamp(1, self.config.claim_size);
+        Wanted {
+            most: u32::try_from(most).unwrap_or(u32::MAX),
+            before_unix_ms: claimable_before(),
+            held_max: CLAIM_HELD_MAX + self.config.deadline,
+        }
     }
 
     fn statement_deadline(&self) -> Instant {
@@ -110,40 +112,30 @@ impl BacklogWorker {
     }
 
     /// Hardens what was claimed, until the claim has been held for long enough.
-    async fn harden(&self, claim: &Claim<'_>) -> Done {
+    async fn harden(&self, claim: &Claim<'_>) -> Vec<Written> {
         let until = Instant::now() + CLAIM_HELD_MAX;
-        let mut done = Done::default();
-        let mut waiting = VecDeque::new();
-        for claimed in claim.users() {
-            let material = match claimed.password_hash.as_deref().map(|text| Record::parse(text)) {
-                Some(Ok(Record::Weak(weak))) => Material::of(&weak),
-                // Hardened by somebody else, gone, or nothing that could be hardened: out of the queue with it.
-                _ => {
-                    done.settled.push(claimed.user);
-                    continue;
-                }
-            };
-            let mut unsent = Some(material);
-            while let Some(material) = unsent.take() {
-                match self.core.try_harden(material, until) {
-                    Ok(hardening) => waiting.push_back((claimed, hardening)),
-                    Err(material) => {
-                        // The queue in front of the core is full: room comes with the next answer.
-                        match waiting.pop_front() {
-                            Some((claimed, hardening)) => done.take(claimed, hardening.await.ok()),
+        let mut written = Vec::with_capacity(claim.users.len());
+        let mut under_way = VecDeque::new();
+        for claimed in &claim.users {
+            let mut material = material(claimed);
+            while let Some(unsent) = material.take() {
+                match self.core.try_harden(unsent, until) {
+                    Ok(hardening) => under_way.push_back((claimed, hardening)),
+                    Err(refused) => {
+                        // The queue in front of the cores is full: room comes with the next answer.
+                        match under_way.pop_front() {
+                            Some((claimed, hardening)) => written.extend(done(claimed, hardening.await)),
                             None => shards::sleep(self.core.mean_hash_time()).await,
                         }
-                        if Instant::now() < until {
-                            unsent = Some(material);
-                        }
+                        material = (Instant::now() < until).then_some(refused);
                     }
                 }
             }
         }
-        for (claimed, hardening) in waiting {
-            done.take(claimed, hardening.await.ok());
+        for (claimed, hardening) in under_way {
+            written.extend(done(claimed, hardening.await));
         }
-        done
+        written
     }
 
     /// Looks how much waits, if it is time to.
@@ -152,28 +144,24 @@ impl BacklogWorker {
         if self.looked.get().is_some_and(|at| at.elapsed() < BACKLOG_LOOK_INTERVAL) {
             return Ok(());
         }
-        let backlog = backlog::look(link, self.statement_deadline()).await?;
-        *gauge.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(backlog);
+        let backlog = backlog(link, self.statement_deadline()).await?;
+        *gauge.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
         self.looked.set(Some(Instant::now()));
         Ok(())
     }
 }
 
-/// What came of a claim.
-#[derive(Default)]
-struct Done {
-    hardened: Vec<Hardened>,
-    /// Users who need no hardening.
-    settled: Vec<UserId>,
+/// What there is to harden: nothing when somebody else has done it, or the user is gone.
+fn material(claimed: &Claimed) -> Option<Material> {
+    match Record::parse(claimed.password_hash.as_deref()?) {
+        Ok(Record::Weak(weak)) => Some(Material::of(&weak)),
+        _ => None,
+    }
 }
 
-impl Done {
-    fn take(&mut self, claimed: &Claimed, record: Option<super::HardRecord>) {
-        // What was not hardened stays in the queue.
-        if let (Some(record), Some(old)) = (record, &claimed.password_hash) {
-            self.hardened.push(Hardened { user: claimed.user, old: old.clone(), new: record.as_str().into() });
-        }
-    }
+/// What was not hardened in time stays in the queue.
+fn done(claimed: &Claimed, hardened: Result<HardRecord, Unchecked>) -> Option<Written> {
+    Some(Written { user: claimed.user, new: hardened.ok()?.as_str().into() })
 }
 
 fn claimable_before() -> u64 {

@@ -6,7 +6,7 @@ use crate::{
     account::UserId,
     hardening::{Material, PasswordCore, Upgrade, WeakRecord},
     limits::{FRESH_DEADLINE, FRESH_IN_FLIGHT_MAX},
-    postgres::statements::harden::{Harden, NewRecord},
+    postgres::statements::harden::{Harden, Item},
 };
 use std::{cell::Cell, rc::Rc, time::Instant};
 use zeroize::Zeroizing;
@@ -39,7 +39,7 @@ impl Hardener {
         match upgrade {
             Upgrade::Hardened(record) => {
                 // A full queue or a failure leaves it to the next login.
-                let _ = self.write_back.submit(NewRecord { user, old, new: record.as_str().into() });
+                let _ = self.write_back.submit(Item { user, old, new: record.as_str().into() });
             }
             Upgrade::Rehash(material) => self.harden(user, old, material),
         }
@@ -54,7 +54,7 @@ impl Hardener {
         in_flight.set(in_flight.get() + 1);
         shards::spawn(async move {
             if let Ok(record) = hardening.await
-                && let Ok(written) = write_back.submit(NewRecord { user, old, new: record.as_str().into() })
+                && let Ok(written) = write_back.submit(Item { user, old, new: record.as_str().into() })
             {
                 let _ = written.await;
             }

@@ -43,7 +43,7 @@ impl Statements {
         let sessions = Window { length_max: SESSION_BATCH_MAX, wait: Duration::ZERO };
         let one_step = Window { length_max: 1, wait: Duration::ZERO };
         let mut write = GroupBuilder::new(config.write.clone(), metrics.clone());
-        let mut read = GroupBuilder::new(config.read.clone(), metrics.clone());
+        let mut read = GroupBuilder::for_reads(config.read.clone(), metrics.clone());
         Statements {
             register: write.statement::<Register>(config.registration, config.registration_queue_max),
             register_once: write.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX),

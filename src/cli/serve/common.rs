@@ -9,9 +9,10 @@ use crate::{
     rate_limit::{HASH_KEY_BYTES, RateLimiter, RateLimits},
     server::Common,
     telemetry::Registry,
-    tokens::{AccessConfig, AccessTokens, Mode, RefreshTokens},
+    tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
+use zeroize::Zeroizing;
 
 pub(super) fn common(
     config: &config::Config,
@@ -25,13 +26,13 @@ pub(super) fn common(
     let config::Tokens { mode, issuer, audience, symmetric_key, access_duration, .. } = &config.tokens;
     let access = AccessConfig {
         mode: match mode {
-            config::TokenMode::Local => Mode::Local,
-            config::TokenMode::Public => Mode::Public,
+            config::TokenMode::Local => AccessMode::Local,
+            config::TokenMode::Public => AccessMode::Public,
         },
         issuer: issuer.clone(),
         audience: audience.clone(),
         lifetime: *access_duration,
-        legacy_key: symmetric_key.as_ref().map(|key| *key.expose()),
+        legacy_key: symmetric_key.as_ref().map(|key| Zeroizing::new(*key.expose())),
     };
     Ok(Common {
         peppers: Peppers::new(keys).map_err(|error| failed(&error))?,
@@ -39,6 +40,7 @@ pub(super) fn common(
         access_tokens: AccessTokens::new(keys, access).map_err(|error| failed(&error))?,
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
         rate_limiter: RateLimiter::new(limits(&config.limits), &hash_key),
+        started: Instant::now(),
         registry,
     })
 }
