@@ -29,6 +29,12 @@ test: ## Run every test, against a real PostgreSQL and a real PgBouncer
 	@scripts/install-packages.sh postgresql pgbouncer
 	cargo test --workspace --locked --no-fail-fast
 
+.PHONY: api-check
+api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
+	@scripts/install-packages.sh postgresql python3-venv
+	cargo build --locked --bin jeday
+	@tests/schemathesis/run.sh $(TARGET)/debug/jeday $(ARGS)
+
 .PHONY: lint
 lint: ## Check the format, and let Clippy look at everything
 	cargo fmt --all --check

@@ -169,6 +169,14 @@ pub const TOKEN_NAME_BYTES_MAX: usize = 255;
 
 /// How far the clocks of two nodes may be apart, in seconds, for a token of one to be taken by the other.
 pub const CLOCK_SKEW_S: i64 = 30;
+/// What is kept of a client's `User-Agent`, in bytes: those of browsers have about 120. The table checks it too.
+pub const USER_AGENT_BYTES_MAX: usize = 512;
+
+/// Sessions looked at in one step of their clean-up, whether they have expired or not: a few milliseconds.
+pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
+
+/// Weak records that are counted at most: beyond, the backlog is large, and counting it costs more than it tells.
+pub const BACKLOG_COUNT_MAX: i64 = 100_000;
 
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");

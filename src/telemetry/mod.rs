@@ -27,4 +27,6 @@ pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};
 pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEvents, SecurityLog};
-pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};
+pub use shard_metrics::{
+    Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
+};

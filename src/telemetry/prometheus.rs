@@ -11,7 +11,7 @@ use std::env::consts::ARCH;
 use super::histogram::{BucketTotals, DURATION_BOUNDS_US, SIZE_BOUNDS_ITEMS};
 use super::names::Names;
 use super::security::SecurityEventKind;
-use super::shard_metrics::CloseReason;
+use super::shard_metrics::{CloseReason, ConnectionGroup};
 use super::snapshot::{ShardFigures, Snapshot, StatementTotals};
 use super::statuses::STATUSES;
 
@@ -206,13 +206,15 @@ impl Page {
     }
 
     fn database(&mut self, snapshot: &Snapshot) {
-        self.by_shard(
-            snapshot,
-            "jeday_database_connections",
-            GAUGE,
-            "Connections to the database that are up.",
-            |shard| shard.database_connections,
-        );
+        let name = "jeday_database_connections";
+        self.family(name, GAUGE, "Connections to the database that are up.");
+        for figures in &snapshot.shards {
+            let mut digits = itoa::Buffer::new();
+            let shard = digits.format(figures.shard);
+            for ((_, group), up) in ConnectionGroup::ALL.iter().zip(&figures.database_connections) {
+                self.value(name, &[("shard", shard), ("group", *group)], *up);
+            }
+        }
         let totals = &snapshot.database;
         let counters = [
             (

@@ -167,11 +167,23 @@ impl Batch {
     }
 }
 
+/// The two groups of connections to the database that a shard has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionGroup {
+    /// For statements that change something.
+    Write,
+    /// For statements that only read, so that they never queue behind commits.
+    Read,
+}
+
+impl ConnectionGroup {
+    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Write, "write"), (Self::Read, "read")];
+}
+
 /// The shard's connections to the database, and what went wrong with them.
 #[derive(Debug, Default)]
 pub struct Database {
-    /// Connections that are up.
-    pub connections: Gauge,
+    pub(super) connections: [Gauge; ConnectionGroup::ALL.len()],
     /// Connections made again after one was lost.
     pub reconnects: Counter,
     /// Attempts to connect that failed.
@@ -186,6 +198,13 @@ pub struct Database {
     pub unknown_unresolved: Counter,
 }
 
+impl Database {
+    /// Connections of a group that are up. Each group sets its own; the other figures are added up by both.
+    pub fn connections(&self, group: ConnectionGroup) -> &Gauge {
+        &self.connections[group as usize]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +213,13 @@ mod tests {
     fn close_reasons_are_listed_in_the_order_of_their_slots() {
         for (slot, (reason, _)) in CloseReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, slot);
+        }
+    }
+
+    #[test]
+    fn connection_groups_are_listed_in_the_order_of_their_slots() {
+        for (slot, (group, _)) in ConnectionGroup::ALL.into_iter().enumerate() {
+            assert_eq!(group as usize, slot);
         }
     }
 

@@ -3,12 +3,13 @@
 //! Shards go on counting while they are read, so figures of one snapshot can be a few events apart. Each by itself
 //! never goes back from one snapshot to the next.
 
+use super::counters::Gauge;
 use super::hardening::HardeningFigures;
 use super::histogram::{BucketTotals, DURATION_BUCKETS, SIZE_BUCKETS};
 use super::names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX};
 use super::process::ProcessStats;
 use super::security::SecurityEventKind;
-use super::shard_metrics::{Batch, CloseReason, Database, Route, ShardMetrics};
+use super::shard_metrics::{Batch, CloseReason, ConnectionGroup, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
 
 /// The merged figures. Vectors follow the order of [`Names`].
@@ -62,7 +63,7 @@ pub(super) struct ShardFigures {
     pub(super) requests: u64,
     pub(super) accepted: u64,
     pub(super) open: u64,
-    pub(super) database_connections: u64,
+    pub(super) database_connections: [u64; ConnectionGroup::ALL.len()],
     /// By statement.
     pub(super) queued: Vec<u64>,
     pub(super) cpu_ns: Option<u64>,
@@ -127,7 +128,7 @@ impl Snapshot {
             requests,
             accepted: connections.accepted.get(),
             open: connections.open(),
-            database_connections: metrics.database.connections.get(),
+            database_connections: metrics.database.connections.each_ref().map(Gauge::get),
             queued,
             cpu_ns,
         });

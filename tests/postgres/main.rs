@@ -5,15 +5,19 @@
 mod support {
     pub(crate) mod pooler;
     pub(crate) mod postgres;
+    pub(crate) mod session;
     pub(crate) use postgres::*;
 }
 
 mod attributes;
 mod authentication;
+mod data;
 mod durability;
+mod looking_up;
 mod outcomes;
 mod pooler;
 mod reaching;
+mod starting_sessions;
 mod statements;
 mod tls;
 

@@ -1,9 +1,13 @@
 //! Access tokens as clients and attackers send them: made, exchanged between keys and modes, altered, made up.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::keys::{self, KeyFile, KeyFileError};
 use crate::limits::CLOCK_SKEW_S;
+use crate::tokens::{RefreshToken, RefreshTokens};
 
 const NOW: i64 = 1_738_324_800;
 const LIFETIME_S: i64 = 900;
@@ -66,6 +70,35 @@ fn tokens_of_an_older_key_are_accepted_and_the_newest_key_makes_new_ones() {
         assert!(both.verify(&issued(&old), NOW).is_ok());
         assert!(new.verify(&issued(&both), NOW).is_ok());
         assert_eq!(new.verify(&issued(&old), NOW), Err(TokenRejected::UnknownKey));
+    }
+}
+
+#[test]
+fn exchanging_a_key_step_by_step_refuses_no_token_on_any_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    let now = jiff::Timestamp::from_second(NOW).unwrap();
+    let kinds = [KeyKind::TokenLocal, KeyKind::TokenPublic, KeyKind::Refresh];
+    let mut steps = vec![KeyFile::create(&path, keys::generate(now).unwrap(), now).unwrap()];
+    let mut step = |change: fn(&Path, KeyKind, jiff::Timestamp) -> Result<KeyFile, KeyFileError>| {
+        kinds.iter().for_each(|kind| drop(change(&path, *kind, now).unwrap()));
+        steps.push(KeyFile::load(&path).unwrap());
+    };
+    step(KeyFile::stage);
+    step(KeyFile::promote);
+    // Two nodes are at the same step or at neighbouring ones.
+    for (one, other) in [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1), (2, 2)] {
+        let (one, other) = (steps[one].keys(), steps[other].keys());
+        for mode in MODES {
+            let issuer = AccessTokens::new(one, config(mode)).unwrap();
+            assert!(AccessTokens::new(other, config(mode)).unwrap().verify(&issued(&issuer), NOW).is_ok());
+        }
+        let token = RefreshTokens::new(one).unwrap().issue(&session(), 1, &[5; 16]);
+        assert!(RefreshTokens::new(other).unwrap().matches(&RefreshToken::parse(&token).unwrap(), &[5; 16]));
+    }
+    let (old, new) = (steps[0].keys(), steps[2].keys());
+    for kind in kinds {
+        assert!(old.newest(kind).map(Key::id) != new.newest(kind).map(Key::id), "a new key is in use");
     }
 }
 
