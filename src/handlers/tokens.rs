@@ -3,10 +3,7 @@
 use super::{Rejection, Reply, user::User};
 use crate::{
     account::{SessionId, UserId},
-    http::{
-        field::{Field, FieldName, FieldValue},
-        status::Status,
-    },
+    http::status::Status,
     server::{Server, unix_seconds},
 };
 use std::io::Write;
