@@ -19,6 +19,7 @@ pub(crate) mod scrape;
 pub(crate) mod server;
 pub(crate) mod statistics;
 pub(crate) mod table;
+pub(crate) mod usage;
 pub(crate) mod users;
 pub(crate) mod verdict;
 pub(crate) mod wrk;
