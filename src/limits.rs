@@ -116,6 +116,10 @@ pub const CLAIM_AGE: Duration = Duration::from_secs(10);
 /// other are hashed.
 pub const BACKLOG_WORKERS: usize = 2;
 
+/// Hashes that nobody waits for in front of one group of password cores: some seconds of work, so that none is idle
+/// between two claims.
+pub const BACKGROUND_QUEUE_MAX: usize = 256;
+
 /// Pause between two looks at how much is left in the durable queue: counting costs some milliseconds.
 pub const BACKLOG_LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -178,6 +182,45 @@ pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
 /// Weak records that are counted at most: beyond, the backlog is large, and counting it costs more than it tells.
 pub const BACKLOG_COUNT_MAX: i64 = 100_000;
 
+/// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip of
+/// the hand.
+pub const ARGON2_MEMORY_KIB_MAX: u32 = 4 << 20;
+
+/// Most passes of one Argon2id hash. Whoever has the time for more has it for more memory, which protects better.
+pub const ARGON2_PASSES_MAX: u32 = 64;
+
+/// Most lanes of one Argon2id hash. They are computed one after the other, so more than a cracking machine's cores
+/// serve nobody.
+pub const ARGON2_LANES_MAX: u32 = 64;
+
+/// Most memory that a stored hash may ask for when less is configured, in KiB: 256 MiB, the most among the defaults of
+/// known libraries (libsodium's "moderate"). Each worker may hold it for as long as that hash takes.
+pub const ARGON2_STORED_MEMORY_KIB_MAX: u32 = 256 << 10;
+
+/// Most blocks of 1 KiB that a stored hash may have computed: a quarter of a second of a password core, and what three
+/// passes over the memory above take.
+pub const ARGON2_STORED_WORK_KIB_MAX: u64 = 1 << 20;
+
+/// Blocks of 1 KiB that the comparison of both Argon2id engines at start computes with the configured passes and
+/// lanes: a few milliseconds, and large enough for the memory to come in huge pages, as it does for real hashes.
+pub const ARGON2_SELF_TEST_WORK_KIB: u32 = 8 << 10;
+
+/// Comparisons on small random inputs at start; a millisecond together.
+pub const ARGON2_SELF_TEST_ROUNDS: usize = 8;
+
+/// How long hash memory lies unused before it is wiped. What the last hash left is of use to somebody who reads the
+/// process's memory; wiping after each hash would cost 5 to 9 percent of it.
+pub const HASH_MEMORY_WIPED_AFTER: Duration = Duration::from_secs(5);
+
+/// Longest `Retry-After` of a full password queue, in seconds: by then the load is another one.
+pub const PASSWORD_RETRY_AFTER_S_MAX: u64 = 60;
+
+const _: () = assert!(
+    ARGON2_STORED_MEMORY_KIB_MAX <= ARGON2_MEMORY_KIB_MAX
+        && ARGON2_STORED_WORK_KIB_MAX >= 3 * ARGON2_STORED_MEMORY_KIB_MAX as u64,
+    "a stored hash of the most memory may have three passes"
+);
+const _: () = assert!(RETRY_AFTER_S <= PASSWORD_RETRY_AFTER_S_MAX, "clients are told a time in some order");
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");
 const _: () = assert!(ACCESS_TOKEN_BYTES_MAX < HEAD.head_bytes_max, "a token fits the head that it stands in");

@@ -10,9 +10,7 @@ use crate::{
     account::{PasswordPolicy, RoutingKey},
     batch::{GroupConfig, Window},
     connection,
-    hardening::{
-        BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random, RandomError,
-    },
+    hardening::{BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random, RandomError},
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::RateLimiter,
@@ -127,7 +125,6 @@ pub struct Server {
     date: RefCell<DateCache>,
     inputs: RefCell<Vec<Vec<u8>>>,
     output: Cell<Vec<u8>>,
-    database: [Group; 2],
     statements: Statements,
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
@@ -333,8 +330,8 @@ impl Server {
 }
 
 /// The time of day, in seconds since 1970.
-pub(crate) fn unix_seconds() -> i64 {
-    i64::try_from(unix_ms() / 1000).expect("milliseconds fit, so seconds do")
+pub(crate) fn unix_seconds() -> u64 {
+    unix_ms() / 1000
 }
 
 /// The time of day, in milliseconds since 1970.

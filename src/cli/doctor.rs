@@ -36,7 +36,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let executors = placement.plan.shards.len();
     let _ = preflight::raise_open_files();
     let _ = preflight::raise_locked_memory();
-    let connections = serve::descriptors(&placement.config, executors);
+    let connections = serve::descriptors(&placement.config, &placement.plan);
     let mut checks = preflight::run(&preflight::Needs { executors, connections });
     checks.extend(database(&placement.config, context));
     print(&if args.json { format!("{:#}\n", as_json(&checks)) } else { as_text(&checks) })?;

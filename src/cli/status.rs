@@ -133,7 +133,10 @@ fn render(before: &Page, now: &Page) -> String {
     if let Some((labels, _)) = now.family("jeday_build_info").next() {
         line("version", label(labels, "version").to_owned());
     }
-    line("requests", format!("{:.0}/s over {:.0} connections", rate("jeday_http_requests_total"), now.sum("jeday_connections_open")));
+    line(
+        "requests",
+        format!("{:.0}/s over {:.0} connections", rate("jeday_http_requests_total"), now.sum("jeday_connections_open")),
+    );
     line("memory", format!("{:.0} MiB", now.sum("process_resident_memory_bytes") / f64::from(1 << 20)));
     if now.has("jeday_weak_passwords") {
         let (weak, age) = (now.sum("jeday_weak_passwords"), now.sum("jeday_weak_password_age_seconds"));
@@ -143,12 +146,29 @@ fn render(before: &Page, now: &Page) -> String {
     for (labels, busy) in now.family("jeday_password_busy_seconds_total") {
         let series = format!("jeday_password_busy_seconds_total{labels}");
         let busy = (busy - before.samples.get(&series).copied().unwrap_or(0.0)) / seconds;
-        line("", format!("worker {} on CPU {} ({}): {:.0} % busy", label(labels, "worker"), label(labels, "cpu"), label(labels, "serves"), busy * 100.0));
+        line(
+            "",
+            format!(
+                "worker {} on CPU {} ({}): {:.0} % busy",
+                label(labels, "worker"),
+                label(labels, "cpu"),
+                label(labels, "serves"),
+                busy * 100.0
+            ),
+        );
     }
-    let waiting = |queue: &str| now.samples.get(&format!("jeday_password_jobs_waiting{{queue=\"{queue}\"}}")).copied().unwrap_or(0.0);
-    let started = now.sum("jeday_password_foreground_started_total") - before.sum("jeday_password_foreground_started_total");
-    let waited = now.sum("jeday_password_foreground_wait_seconds_total") - before.sum("jeday_password_foreground_wait_seconds_total");
-    let wait = if started > 0.0 { format!(", which waited {:.0} ms each", waited / started * 1000.0) } else { String::new() };
-    line("queue", format!("{:.0} in the foreground{wait}, {:.0} in the background", waiting("foreground"), waiting("background")));
+    let waiting = |queue: &str| {
+        now.samples.get(&format!("jeday_password_jobs_waiting{{queue=\"{queue}\"}}")).copied().unwrap_or(0.0)
+    };
+    let started =
+        now.sum("jeday_password_foreground_started_total") - before.sum("jeday_password_foreground_started_total");
+    let waited = now.sum("jeday_password_foreground_wait_seconds_total")
+        - before.sum("jeday_password_foreground_wait_seconds_total");
+    let wait =
+        if started > 0.0 { format!(", which waited {:.0} ms each", waited / started * 1000.0) } else { String::new() };
+    line(
+        "queue",
+        format!("{:.0} in the foreground{wait}, {:.0} in the background", waiting("foreground"), waiting("background")),
+    );
     out
 }

@@ -15,7 +15,7 @@ pub(super) fn claims(server: &Server, request: Request<'_>) -> Result<Claims, Re
         BearerError::Missing => Rejection::TokenMissing,
         BearerError::Malformed => Rejection::Token(TokenRejected::Malformed),
     })?;
-    server.access_tokens().verify(token, unix_seconds()).map_err(Rejection::Token)
+    server.access_tokens().verify(token, unix_seconds().cast_signed()).map_err(Rejection::Token)
 }
 
 /// Lets only those in that may use their account. `pending_may`: whether those that have confirmed nothing yet may.

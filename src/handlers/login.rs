@@ -50,7 +50,9 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let mut attempt = Some(attempt);
     for _ in 0..CREDENTIAL_CHANGES_MAX {
         let bucket = Bucket::of(server.routing_key(), &login.email);
-        let found = ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket }).await?;
+        let found =
+            ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket })
+                .await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
         let checked = server.password_core().check(server.peppers(), stored, &login.password).await?;
         let Some(credentials) = found.filter(|_| checked.right) else {
@@ -75,16 +77,20 @@ fn failed(request: Request<'_>) -> SecurityEvent<'_> {
 }
 
 fn validate(body: Body<'_>) -> Result<Login, Rejection> {
-    let email = body.email.ok_or(FieldProblem::Missing).and_then(|email| Email::parse(&email).map_err(FieldProblem::Email));
+    let email =
+        body.email.ok_or(FieldProblem::Missing).and_then(|email| Email::parse(&email).map_err(FieldProblem::Email));
     let password = (body.password.ok_or(FieldProblem::Missing))
         .and_then(|password| Password::attempt(password).map_err(FieldProblem::Password));
     match (email, password) {
         (Ok(email), Ok(password)) => Ok(Login { email, password }),
         (email, password) => Err(Rejection::InvalidFields(
-            [email.err().map(|problem| (Field::Email, problem)), password.err().map(|problem| (Field::Password, problem))]
-                .into_iter()
-                .flatten()
-                .collect(),
+            [
+                email.err().map(|problem| (Field::Email, problem)),
+                password.err().map(|problem| (Field::Password, problem)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         )),
     }
 }

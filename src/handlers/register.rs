@@ -1,22 +1,21 @@
 //! `POST /auth/register`: checks all fields, makes the weak record, and answers once the user is committed.
 
 use crate::{
-    account::{Bucket, Email, Password, UserId, Username},
+    account::{Bucket, Email, Password, Status, UserId, Username},
     handlers::{
         Rejection, Reply, Request, ask, json,
         rejection::{Field, FieldProblem},
+        user::User,
     },
     hardening::Salt,
-    http::status::Status,
+    http::status,
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
     postgres::statements::{register::NewUser, register::Registered, register_once},
-    server::Server,
+    server::{Server, unix_ms},
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::borrow::Cow;
 
 #[derive(Deserialize)]
 struct Body<'r> {
@@ -136,9 +135,9 @@ fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Reje
 }
 
 fn created(body: Vec<u8>) -> Reply {
-    Reply::json(Status::Created, body)
+    Reply::json(status::Status::Created, body)
 }
 
 fn new_user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
-    User { id, email, username, status: account::Status::Pending }.to_json()
+    User { id, email, username, status: Status::Pending }.to_json()
 }

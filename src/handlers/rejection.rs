@@ -5,6 +5,7 @@ use crate::{
     account::{EmailError, PasswordError, UsernameError},
     batch::Unanswered,
     handlers::Reply,
+    hardening::Unchecked,
     http::{
         body::BodyError,
         field::{self, FieldName, FieldValue},
@@ -12,7 +13,6 @@ use crate::{
         media_type::MediaTypeError,
         status::Status,
     },
-    hardening::Unchecked,
     limits::RETRY_AFTER_S,
     tokens::TokenRejected,
 };
@@ -24,9 +24,8 @@ const PROBLEM: FieldValue<'static> = FieldValue::from_static("application/proble
 
 /// The challenge for each class of token that is not accepted, by its place in [`TokenRejected::ALL`].
 static CHALLENGES: LazyLock<[String; TokenRejected::ALL.len()]> = LazyLock::new(|| {
-    TokenRejected::ALL.map(|rejected| {
-        format!("Bearer error=\"invalid_token\", error_description=\"{}\"", rejected.description())
-    })
+    TokenRejected::ALL
+        .map(|rejected| format!("Bearer error=\"invalid_token\", error_description=\"{}\"", rejected.description()))
 });
 
 /// Why a request was turned down.
@@ -228,7 +227,9 @@ impl Rejection {
                 "it is not known whether the request was stored: try again with the same Idempotency-Key".into()
             }
             Rejection::Unanswered(Unanswered::Refused) => "the request cannot be stored".into(),
-            Rejection::Internal | Rejection::Unchecked(Unchecked::UnknownPepper(_)) => "something went wrong here".into(),
+            Rejection::Internal | Rejection::Unchecked(Unchecked::UnknownPepper(_)) => {
+                "something went wrong here".into()
+            }
             Rejection::InvalidCredentials => "the email address or the password is wrong".into(),
             Rejection::CredentialChanging => "the account is being changed: try again".into(),
             Rejection::AccountPending => "this account is not confirmed yet".into(),
@@ -268,9 +269,7 @@ impl Rejection {
     fn challenge(&self) -> &'static str {
         match self {
             Rejection::Token(rejected) => &CHALLENGES[*rejected as usize],
-            Rejection::SessionEnded => {
-                "Bearer error=\"invalid_token\", error_description=\"the session has ended\""
-            }
+            Rejection::SessionEnded => "Bearer error=\"invalid_token\", error_description=\"the session has ended\"",
             _ => "Bearer",
         }
     }

@@ -12,8 +12,7 @@ use crate::{
 use std::io::Write;
 
 /// Replies with secrets in them stay out of caches (RFC 6749 section 5.1).
-pub(super) const NO_STORE: Field<'static> =
-    Field::new(FieldName::CACHE_CONTROL, FieldValue::from_static("no-store"));
+pub(super) const NO_STORE: Field<'static> = Field::new(FieldName::CACHE_CONTROL, FieldValue::from_static("no-store"));
 
 /// A session, as far as its tokens need it.
 pub(super) struct Grant<'g> {
@@ -26,11 +25,11 @@ pub(super) struct Grant<'g> {
 /// The reply with both tokens, and with the user where there is one to show.
 pub(super) fn reply(server: &Server, grant: &Grant<'_>, user: Option<&User<'_>>) -> Result<Reply, Rejection> {
     let jti = server.random().bytes().map_err(|_| Rejection::Internal)?;
-    let access = server.access_tokens().issue(grant.user, grant.session, unix_seconds(), jti);
+    let access = server.access_tokens().issue(grant.user, grant.session, unix_seconds().cast_signed(), jti);
     let access = access.map_err(|_| Rejection::Internal)?;
     let refresh = server.refresh_tokens().issue(grant.session, grant.generation, grant.seed);
     let mut body = Vec::with_capacity(512 + access.len() + refresh.len());
-    let expires_in = server.access_tokens().lifetime().as_secs();
+    let expires_in = server.access_tokens().lifetime_s();
     // Both tokens are made of characters that JSON takes as they are.
     write!(
         body,

@@ -4,9 +4,7 @@
 
 use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
-    limits::{
-        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, RECONNECT_PAUSE_MAX,
-    },
+    limits::{BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, RECONNECT_PAUSE_MAX},
     postgres::{
         backlog::{Backlog, backlog},
         claim::{Claim, Claimed, Wanted, Written, claim},

@@ -4,7 +4,10 @@
 use super::statements::Queue;
 use crate::{
     limits::{EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE},
-    postgres::statements::{expire_keys::ExpireKeys, expire_sessions::{ExpireSessions, Step}},
+    postgres::statements::{
+        expire_keys::ExpireKeys,
+        expire_sessions::{ExpireSessions, Step},
+    },
 };
 
 /// Forgets idempotency keys, for as long as the server runs.

@@ -139,6 +139,12 @@ impl AccessTokens {
         token.map_err(|_| IssueError)
     }
 
+    /// How long each token is good, in seconds.
+    #[must_use]
+    pub const fn lifetime_s(&self) -> i64 {
+        self.lifetime_s
+    }
+
     /// Checks a token.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! Access tokens: what is accepted, and what every other kind of token is told.
 
-use crate::support::{client::{Client, Reply}, server::Deployment};
+use crate::support::{
+    client::{Client, Reply},
+    server::Deployment,
+};
 
 fn me(client: &mut Client, token: &str) -> Reply {
     client.authorized("GET", "/auth/me", token)

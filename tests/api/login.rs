@@ -29,19 +29,16 @@ fn wrong_password_and_unknown_email_get_the_same_answer() {
     client.register("ada@example.com");
     client.register("bare@example.com");
     deployment.sql("UPDATE users SET password_hash = NULL WHERE email = 'bare@example.com'");
-    let answers: BTreeSet<String> = [
-        ("ada@example.com", "wrong horse"),
-        ("nobody@example.com", PASSWORD),
-        ("bare@example.com", PASSWORD),
-    ]
-    .map(|(email, password)| {
-        let reply = client.login_with(email, password);
-        assert_eq!(reply.problem(), (401, "invalid_credentials".to_owned()), "{email}");
-        assert_eq!(reply.field("WWW-Authenticate"), Some("Bearer"));
-        let fields: Vec<_> = reply.fields.iter().filter(|(name, _)| name != "Date").collect();
-        format!("{fields:?} {}", reply.text())
-    })
-    .into();
+    let answers: BTreeSet<String> =
+        [("ada@example.com", "wrong horse"), ("nobody@example.com", PASSWORD), ("bare@example.com", PASSWORD)]
+            .map(|(email, password)| {
+                let reply = client.login_with(email, password);
+                assert_eq!(reply.problem(), (401, "invalid_credentials".to_owned()), "{email}");
+                assert_eq!(reply.field("WWW-Authenticate"), Some("Bearer"));
+                let fields: Vec<_> = reply.fields.iter().filter(|(name, _)| name != "Date").collect();
+                format!("{fields:?} {}", reply.text())
+            })
+            .into();
     assert_eq!(answers.len(), 1, "{answers:?}");
     assert_eq!(deployment.sql("SELECT count(*) FROM sessions"), "0");
 }

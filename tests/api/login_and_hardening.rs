@@ -96,9 +96,7 @@ fn password_changed_while_a_login_is_under_way_is_checked_again() {
     client.register("ada@example.com");
     client.register("bob@example.com");
     // Somebody else's record is a new password here: records are not bound to their user.
-    deployment.sql(
-        "UPDATE users SET password_hash = NULL WHERE email = 'bob@example.com'",
-    );
+    deployment.sql("UPDATE users SET password_hash = NULL WHERE email = 'bob@example.com'");
     let mut session = Session::open(TestCluster::shared(), deployment.database());
     session.run("BEGIN");
     session.run("SELECT 1 FROM users WHERE email = 'ada@example.com' FOR UPDATE");
@@ -154,7 +152,9 @@ fn user_under_an_older_pepper_logs_in_and_moves_to_the_newest() {
     let before = deployment.serve_with(NO_BACKGROUND);
     before.connect().register("weak@example.com");
     before.connect().new_session("hard@example.com");
-    Metrics::once(&before, "the login has hardened it", |_| record(&deployment, "hard@example.com").starts_with("$argon2id$"));
+    Metrics::once(&before, "the login has hardened it", |_| {
+        record(&deployment, "hard@example.com").starts_with("$argon2id$")
+    });
     before.stop();
     let old = [record(&deployment, "weak@example.com"), record(&deployment, "hard@example.com")];
     let rotated = deployment.jeday(["keygen", "--rotate", "pepper"]).output().unwrap();

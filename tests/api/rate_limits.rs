@@ -9,7 +9,8 @@ use std::thread;
 
 fn serve(deployment: &Deployment<'_>, settings: &[&str]) -> Server {
     // Hashes that cost little: what counts here is how many are allowed.
-    let cheap = ["hardening.memory=1MiB", "hardening.passes=1", "hardening.lanes=1", "hardening.allow_weak_parameters=true"];
+    let cheap =
+        ["hardening.memory=1MiB", "hardening.passes=1", "hardening.lanes=1", "hardening.allow_weak_parameters=true"];
     deployment.serve_with(&[&cheap[..], &["server.trusted_proxies=127.0.0.1"], settings].concat())
 }
 

@@ -1,6 +1,9 @@
 //! Refresh tokens: each is good once, a lost reply costs nobody their session, and theft ends it.
 
-use crate::support::{client::{Client, Tokens}, server::Deployment};
+use crate::support::{
+    client::{Client, Tokens},
+    server::Deployment,
+};
 use std::collections::BTreeSet;
 use std::thread;
 
@@ -41,7 +44,11 @@ fn token_from_before_the_grace_is_theft_and_ends_the_session() {
     let second = client.refresh(&first.refresh).tokens();
     deployment.sql("UPDATE sessions SET rotated_at = rotated_at - interval '11 seconds'");
     assert_eq!(client.refresh(&first.refresh).problem(), (401, "refresh_token_reused".to_owned()));
-    assert_eq!(deployment.sql("SELECT count(*) FROM sessions"), "0", "the end is committed though the answer is an error");
+    assert_eq!(
+        deployment.sql("SELECT count(*) FROM sessions"),
+        "0",
+        "the end is committed though the answer is an error"
+    );
     assert_eq!(client.refresh(&second.refresh).problem(), (401, "refresh_token_invalid".to_owned()));
     assert_eq!(client.authorized("GET", "/auth/me", &second.access).problem(), (401, "session_ended".to_owned()));
     let event = server.await_log("refresh_reused");

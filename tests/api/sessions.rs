@@ -29,13 +29,11 @@ fn list_shows_each_session_and_which_is_the_current_one() {
     let members: BTreeSet<&str> = listed[0].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = ["address", "created_at", "current", "expires_at", "id", "last_used_at", "user_agent"];
     assert_eq!(members, BTreeSet::from(expected));
-    let seen: Vec<_> = listed.iter().map(|s| (s["id"].as_str(), s["user_agent"].as_str(), s["current"].as_bool())).collect();
+    let seen: Vec<_> =
+        listed.iter().map(|s| (s["id"].as_str(), s["user_agent"].as_str(), s["current"].as_bool())).collect();
     assert_eq!(
         seen,
-        [
-            (Some(laptop.session()), Some("laptop/2"), Some(true)),
-            (Some(phone.session()), Some("phone/1"), Some(false))
-        ]
+        [(Some(laptop.session()), Some("laptop/2"), Some(true)), (Some(phone.session()), Some("phone/1"), Some(false))]
     );
     assert_eq!(listed[0]["address"], "127.0.0.1", "without a port");
 }
@@ -119,7 +117,10 @@ fn oldest_session_ends_when_there_are_too_many() {
 #[test]
 fn parallel_logins_of_one_user_keep_to_the_bound() {
     let deployment = Deployment::new();
-    let servers = [deployment.serve_with(&["tokens.sessions_per_user=4"]), deployment.serve_with(&["tokens.sessions_per_user=4"])];
+    let servers = [
+        deployment.serve_with(&["tokens.sessions_per_user=4"]),
+        deployment.serve_with(&["tokens.sessions_per_user=4"]),
+    ];
     servers[0].connect().register("ada@example.com");
     std::thread::scope(|scope| {
         for number in 0..16 {
@@ -155,7 +156,8 @@ fn forwarded_address_counts_only_behind_a_trusted_proxy() {
         (&proxied, ("X-Forwarded-For", "nonsense"), "127.0.0.1"),
     ] {
         let mut client = server.connect();
-        let tokens = client.request("POST", "/auth/login", &[("Content-Type", "application/json"), fields], body.as_bytes());
+        let tokens =
+            client.request("POST", "/auth/login", &[("Content-Type", "application/json"), fields], body.as_bytes());
         let listed = sessions(&mut client, &tokens.tokens().access);
         assert_eq!(listed[0]["address"], expected, "{fields:?}");
     }

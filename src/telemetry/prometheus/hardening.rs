@@ -52,8 +52,11 @@ impl Page {
     ) {
         for (number, worker) in figures.workers.iter().enumerate() {
             let (mut number_text, mut cpu_text) = (itoa::Buffer::new(), itoa::Buffer::new());
-            let labels =
-                [("worker", number_text.format(number)), ("cpu", cpu_text.format(worker.cpu)), ("serves", worker.serves)];
+            let labels = [
+                ("worker", number_text.format(number)),
+                ("cpu", cpu_text.format(worker.cpu)),
+                ("serves", worker.serves),
+            ];
             write(self, &labels, worker);
         }
     }
