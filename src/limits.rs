@@ -182,8 +182,6 @@ pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
 /// Weak records that are counted at most: beyond, the backlog is large, and counting it costs more than it tells.
 pub const BACKLOG_COUNT_MAX: i64 = 100_000;
 
-/// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip of
-/// the hand.
 /// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip
 /// of the hand.
 pub const ARGON2_MEMORY_KIB_MAX: u32 = 4 << 20;

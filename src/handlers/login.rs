@@ -18,7 +18,7 @@ use crate::{
         start_session::{NewSession, Started},
     },
     rate_limit::Attempt,
-    server::{Server, unix_ms},
+    server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
@@ -109,7 +109,7 @@ async fn open(
         let seed = stock.bytes().map_err(|_| Rejection::Internal)?;
         (seed, stock.bytes().map_err(|_| Rejection::Internal)?)
     };
-    let session = SessionId::new(unix_ms(), user.bucket(), random);
+    let session = SessionId::new(server.unix_ms(), user.bucket(), random);
     let policy = server.policy();
     let item = NewSession {
         id: session,

@@ -3,13 +3,13 @@
 use crate::support::{
     metrics::Metrics,
     postgres::TestCluster,
-    server::{Deployment, Server},
+    server::{Deployment, STAYS_WEAK, Server},
     session::Session,
 };
 use std::time::Duration;
 
 /// Hardening by login alone: what a test wants to find weak stays so.
-const NO_BACKGROUND: &[&str] = &["hardening.background=off"];
+const NO_BACKGROUND: &[&str] = &[STAYS_WEAK];
 
 fn record(deployment: &Deployment<'_>, email: &str) -> String {
     deployment.sql(&format!("SELECT password_hash FROM users WHERE email = '{email}'"))
@@ -176,7 +176,7 @@ fn user_under_an_older_pepper_logs_in_and_moves_to_the_newest() {
 #[test]
 fn record_with_other_parameters_is_hashed_anew_at_the_next_login() {
     let deployment = Deployment::new();
-    let small = ["hardening.preset=owasp-7m", "hardening.background=off"];
+    let small = ["hardening.preset=owasp-7m", STAYS_WEAK];
     let first = deployment.serve_with(&small);
     first.connect().new_session("ada@example.com");
     Metrics::once(&first, "hardened", |_| record(&deployment, "ada@example.com").contains("$m=7168,t=5,p=1"));

@@ -20,6 +20,9 @@ use tempfile::TempDir;
 /// For whatever must happen some time. Generous: the machine may be busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Nobody hardens what is registered: what a test looks at stays weak, and queued.
+pub(crate) const STAYS_WEAK: &str = "hardening.background=off";
+
 /// The built program.
 pub(crate) const JEDAY: &str = env!("CARGO_BIN_EXE_jeday");
 
