@@ -34,27 +34,20 @@ use serde::Serialize;
 use std::{collections::BTreeMap, process::ExitCode};
 use support::{
     Outcome, cluster::Cluster, facts, files, generator, interrupt, server::Setup, statistics::Spread, table,
-    verdict::Verdict,
 };
 
-/// The file.
+/// Figures by name, beside what they are taken from.
 #[derive(Serialize)]
-struct Document<'a> {
+struct WithFigures<'a> {
     #[serde(flatten)]
     results: &'a Results,
     figures: BTreeMap<&'static str, Option<Spread>>,
-    verdicts: &'a [Verdict],
-    faults: &'a [String],
 }
 
 fn main() -> ExitCode {
     let options = Options::read();
-    if !options.measuring.bench {
-        // cargo test runs benches too, to see whether they start.
-        println!("started without --bench: nothing is measured");
-        return ExitCode::SUCCESS;
-    }
-    files::conclude("bench-password", || run(options))
+    let measuring = options.measuring.clone();
+    files::conclude("bench-password", &measuring, || run(options))
 }
 
 /// Measures, prints and writes; returns what went wrong.
@@ -79,7 +72,8 @@ fn run(options: Options) -> Outcome<Vec<String>> {
     println!("\n{}\n{}", report::figures(&results), table::verdicts(&verdicts));
     let faults = results.faults();
     let figures = FIGURES.iter().map(|(name, _, figure)| (*name, results.spread(figure))).collect();
-    let document = Document { results: &results, figures, verdicts: &verdicts, faults: &faults };
+    let told = WithFigures { results: &results, figures };
+    let document = files::Document { results: &told, verdicts: &verdicts, faults: &faults };
     let picture = picture::draw(&results)?;
     files::write(&options.measuring.output, "password", &results.facts.date, &document, &picture)?;
     Ok(faults)

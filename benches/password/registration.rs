@@ -62,7 +62,7 @@ impl Registration {
 
 /// Takes turns in who comes first.
 pub(crate) fn measure(bench: &Bench<'_>, number: u32) -> Outcome<Pair> {
-    let mut one = |hardening| one(bench, hardening, number);
+    let one = |hardening| one(bench, hardening, number);
     if number.is_multiple_of(2) {
         let on = one(true)?;
         Ok(Pair { off: one(false)?, on })

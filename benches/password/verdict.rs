@@ -132,11 +132,10 @@ fn me(results: &Results) -> Verdict {
 mod tests {
     use super::*;
     use crate::results::tests::{results, run};
+    use crate::support::verdict;
 
     fn outcome(results: &Results, what: &str) -> Outcome {
-        let verdicts = all(results);
-        let found = verdicts.iter().find(|verdict| verdict.what == what);
-        found.unwrap_or_else(|| panic!("no verdict on {what}")).outcome
+        verdict::tests::outcome(&all(results), what)
     }
 
     #[test]

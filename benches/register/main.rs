@@ -21,7 +21,6 @@ mod verdict;
 use options::{Options, Part};
 use point::Points;
 use results::{LimitSample, Results};
-use serde::Serialize;
 use std::{process::ExitCode, time::Duration};
 use support::{
     Outcome, client::Console, cluster::Cluster, facts, files, generator, interrupt, server::Setup,
@@ -40,23 +39,10 @@ enum Unit {
     Limit(usize),
 }
 
-/// The file.
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    results: &'a Results,
-    verdicts: &'a [Verdict],
-    faults: &'a [String],
-}
-
 fn main() -> ExitCode {
     let options = Options::read();
-    if !options.measuring.bench {
-        // cargo test runs benches too, to see whether they start.
-        println!("started without --bench: nothing is measured");
-        return ExitCode::SUCCESS;
-    }
-    files::conclude("bench-register", || run(options))
+    let measuring = options.measuring.clone();
+    files::conclude("bench-register", &measuring, || run(options))
 }
 
 /// Measures, prints and writes; returns what went wrong with users.
@@ -74,7 +60,7 @@ fn run(options: Options) -> Outcome<Vec<String>> {
     let verdicts = verdict::all(&results);
     println!("{}", table::verdicts(&verdicts));
     let faults = results.faults();
-    let document = Document { results: &results, verdicts: &verdicts, faults: &faults };
+    let document = files::Document { results: &results, verdicts: &verdicts, faults: &faults };
     let picture = picture::draw(&results)?;
     files::write(&results.options.measuring.output, "register", &results.facts.date, &document, &picture)?;
     Ok(faults)

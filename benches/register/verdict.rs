@@ -138,11 +138,10 @@ fn single(value: Option<f64>) -> Option<Spread> {
 mod tests {
     use super::*;
     use crate::results::tests::{results, sample};
+    use crate::support::verdict;
 
     fn outcome(results: &Results, what: &str) -> Outcome {
-        let verdicts = all(results);
-        let found = verdicts.iter().find(|verdict| verdict.what == what);
-        found.unwrap_or_else(|| panic!("no verdict on {what}")).outcome
+        verdict::tests::outcome(&all(results), what)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an end-to-end bench leaves behind: files of figures and of a picture, and an exit status.
 
-use super::{Outcome, interrupt};
+use super::{Outcome, interrupt, options::Measuring, verdict::Verdict};
 use serde::Serialize;
 use std::{
     fs,
@@ -8,8 +8,22 @@ use std::{
     process::ExitCode,
 };
 
+/// The file: what was measured, and what to think of it.
+#[derive(Serialize)]
+pub(crate) struct Document<'a, R> {
+    #[serde(flatten)]
+    pub(crate) results: &'a R,
+    pub(crate) verdicts: &'a [Verdict],
+    pub(crate) faults: &'a [String],
+}
+
 /// Takes signals over, runs a bench, and says what became of it. `run` returns what went wrong apart from speed.
-pub(crate) fn conclude(name: &str, run: impl FnOnce() -> Outcome<Vec<String>>) -> ExitCode {
+pub(crate) fn conclude(name: &str, options: &Measuring, run: impl FnOnce() -> Outcome<Vec<String>>) -> ExitCode {
+    if !options.bench {
+        // cargo test runs benches too, to see whether they start.
+        println!("started without --bench: nothing is measured");
+        return ExitCode::SUCCESS;
+    }
     match interrupt::watch().map_err(Into::into).and_then(|()| run()) {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
         Ok(faults) => {
@@ -30,7 +44,7 @@ pub(crate) fn write(
     directory: &Path,
     prefix: &str,
     date: &str,
-    figures: &impl Serialize,
+    figures: &Document<'_, impl Serialize>,
     picture: &str,
 ) -> Outcome<()> {
     fs::create_dir_all(directory)?;

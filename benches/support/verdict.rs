@@ -68,3 +68,22 @@ fn judge(
 pub(crate) fn not_measured(what: &'static str, target: String) -> Verdict {
     Verdict { what, target, figure: "-".to_owned(), outcome: Outcome::NotMeasured }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// What has become of one target.
+    pub(crate) fn outcome(verdicts: &[Verdict], what: &str) -> Outcome {
+        let found = verdicts.iter().find(|verdict| verdict.what == what);
+        found.unwrap_or_else(|| panic!("no verdict on {what}")).outcome
+    }
+
+    #[test]
+    fn median_decides_at_the_limit_itself() {
+        let two = Spread::of([1.0, 2.0, 9.0]);
+        assert_eq!(at_least("a", 2.0, 1, "", two).outcome, Outcome::Reached);
+        assert_eq!(at_most("a", 2.0, 1, "", two).outcome, Outcome::Reached);
+        assert_eq!(below("a", 2.0, 1, "", two).outcome, Outcome::Missed);
+    }
+}
