@@ -95,6 +95,7 @@ fn measure(bench: &Bench<'_>, number: u32) -> Outcome<Run> {
         return Ok(run);
     }
     interrupt::check()?;
+    bench.console.start_afresh()?;
     let (mut server, _) = bench.setup.start()?;
     let accounts = Accounts::prepare(bench.console, &server)?;
     if includes(Scenario::Login) {
