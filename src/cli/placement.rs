@@ -2,6 +2,7 @@
 
 use super::{CliError, Context};
 use crate::config::{CliValues, Config, Provenance, Suggestions};
+use crate::hardening::Params;
 use shards::topology::{self, Plan, PlanRequest, Topology};
 
 /// Settings and placement; each depends on the other.
@@ -20,7 +21,7 @@ pub(super) fn resolve(context: &Context, values: &CliValues) -> Result<Placement
         request_shards: asked.cores.request_shards,
         password_cores: asked.cores.password_cores,
         cpus: asked.cores.cpus.as_ref().map(|cpus| cpus.as_slice().to_vec()),
-        password_worker_bytes: 0,
+        password_worker_bytes: Params::default().memory_bytes(),
     };
     let plan = topology::plan(&topology, &request).map_err(|error| CliError::failed(&error))?;
     let suggestions = Suggestions::none()
