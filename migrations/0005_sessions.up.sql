@@ -48,7 +48,8 @@ COMMENT ON COLUMN sessions.user_agent IS 'What the client called itself then, cu
 
 -- Statements that find users by key keep their plan until the table is analysed. A table that was never analysed is
 -- taken for ten pages at least and searched by index. One that was analysed while it had a handful of rows is searched
--- from end to end, even when a flood of registrations has made it huge since: not before it has some size.
+-- from end to end, even when a flood of registrations has made it huge since: not before it has some size. Sessions
+-- need no such care: they become no more than passwords are hashed.
 ALTER TABLE users SET (
     autovacuum_analyze_threshold = 1000,
     autovacuum_vacuum_threshold = 1000

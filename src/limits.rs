@@ -184,6 +184,8 @@ pub const BACKLOG_COUNT_MAX: i64 = 100_000;
 
 /// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip of
 /// the hand.
+/// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip
+/// of the hand.
 pub const ARGON2_MEMORY_KIB_MAX: u32 = 4 << 20;
 
 /// Most passes of one Argon2id hash. Whoever has the time for more has it for more memory, which protects better.

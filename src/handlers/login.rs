@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     account::{Bucket, Email, Password, SessionId},
-    hardening::{Checked, Upgrade},
+    hardening::Checked,
     limits::CREDENTIAL_CHANGES_MAX,
     postgres::statements::{
         find_credentials::{self, Credentials},

@@ -3,7 +3,6 @@
 use super::{
     Rejection, Reply, Request, ask,
     authenticated::{claims, may_enter},
-    tokens::NO_STORE,
     user::User,
 };
 use crate::{http::status::Status, postgres::statements::find_session, server::Server};
@@ -14,5 +13,5 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let owner = ask(&server.statements().find_session, holder).await?.ok_or(Rejection::SessionEnded)?;
     may_enter(owner.status, server.policy().pending_may_log_in)?;
     let user = User { id: &claims.user, email: &owner.email, username: &owner.username, status: owner.status };
-    Ok(Reply { fields: vec![NO_STORE], ..Reply::json(Status::Ok, user.to_json()) })
+    Ok(Reply::json(Status::Ok, user.to_json()))
 }

@@ -1,6 +1,6 @@
 //! `GET /auth/sessions`: where the user of the access token is logged in, the latest first.
 
-use super::{Rejection, Reply, Request, ask, authenticated::claims, json, tokens::NO_STORE};
+use super::{Rejection, Reply, Request, ask, authenticated::claims, json};
 use crate::{
     account::SessionId,
     http::status::Status,
@@ -21,7 +21,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
         write(session, session.id == claims.session, &mut body);
     }
     body.extend_from_slice(b"]}");
-    Ok(Reply { fields: vec![NO_STORE], ..Reply::json(Status::Ok, body) })
+    Ok(Reply::json(Status::Ok, body))
 }
 
 fn write(session: &SessionRow, is_current: bool, out: &mut Vec<u8>) {

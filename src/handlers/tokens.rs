@@ -3,16 +3,10 @@
 use super::{Rejection, Reply, user::User};
 use crate::{
     account::{SessionId, UserId},
-    http::{
-        field::{Field, FieldName, FieldValue},
-        status::Status,
-    },
+    http::status::Status,
     server::{Server, unix_seconds},
 };
 use std::io::Write;
-
-/// Replies with secrets in them stay out of caches (RFC 6749 section 5.1).
-pub(super) const NO_STORE: Field<'static> = Field::new(FieldName::CACHE_CONTROL, FieldValue::from_static("no-store"));
 
 /// A session, as far as its tokens need it.
 pub(super) struct Grant<'g> {
@@ -41,5 +35,5 @@ pub(super) fn reply(server: &Server, grant: &Grant<'_>, user: Option<&User<'_>>)
         user.write(&mut body);
     }
     body.push(b'}');
-    Ok(Reply { fields: vec![NO_STORE], ..Reply::json(Status::Ok, body) })
+    Ok(Reply::json(Status::Ok, body))
 }

@@ -24,7 +24,7 @@ pub struct Backlog {
 
 static MEASURE: Sql = Sql {
     name: "backlog",
-    text: "SELECT (SELECT count(*) FROM (SELECT FROM password_upgrade_queue LIMIT $1 + 1) AS some), oldest.user_id
+    text: "SELECT (SELECT count(*) FROM (SELECT FROM password_upgrade_queue LIMIT $1 + 1) AS bounded), oldest.user_id
 FROM (SELECT user_id FROM password_upgrade_queue ORDER BY user_id LIMIT 1) AS oldest",
     types: &[Type::INT8],
 };

@@ -5,7 +5,7 @@
 /// Routes that can be told apart. Jeday has about fifteen; twice that leaves room.
 pub const ROUTES_MAX: usize = 32;
 
-/// Batched statements that can be told apart. There are 13; a slot more costs each shard 1 KiB.
+/// Batched statements that can be told apart. There are 13; each slot costs a shard less than 1 KiB.
 pub const STATEMENTS_MAX: usize = 24;
 
 /// Outcomes an item of one statement can have.

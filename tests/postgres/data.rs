@@ -63,7 +63,7 @@ impl Data {
     /// An active user with a weak record, who is queued; `userN@example.com`.
     pub(crate) fn user(&self) -> UserId {
         let (unix_ms, random) = self.unique();
-        let bucket = Bucket::try_from(i16::try_from(random[7]).unwrap() * 16).unwrap();
+        let bucket = Bucket::try_from(i16::from(random[7]) * 16).unwrap();
         let user = UserId::new(unix_ms, bucket, random);
         let (bucket, number) = (bucket.as_i16(), u64::from_be_bytes(random));
         self.sql(&format!(

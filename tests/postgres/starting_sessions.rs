@@ -52,6 +52,8 @@ fn each_log_in_of_a_batch_gets_its_own_outcome() {
         ];
         assert_eq!(outcomes, expected);
         assert_eq!(data.sql("SELECT count(*) FROM sessions"), "2");
+        let empty = [NewSession { credential: String::new(), ..data.new_session(good) }];
+        assert_eq!(run::<StartSession>(&link, &empty).await, [Started::CredentialChanged]);
         data.set_password(blocked, OTHER_WEAK);
         let both = run::<StartSession>(&link, &[data.new_session(blocked)]).await;
         assert_eq!(both, [Started::CredentialChanged], "the status is told to nobody without the right password");

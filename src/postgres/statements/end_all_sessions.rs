@@ -30,7 +30,8 @@ pub enum AllEnded {
     NotAuthenticated,
 }
 
-/// Sessions are locked in the order of their ids, as everywhere. Those that have expired are deleted too and not counted.
+/// Sessions are locked in the order of their ids, as everywhere. Those that have expired are deleted too, and not
+/// counted.
 static END: Sql = Sql {
     name: "end_all_sessions",
     text: "WITH item AS MATERIALIZED (

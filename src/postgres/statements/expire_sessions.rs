@@ -1,5 +1,5 @@
 //! Deletes sessions that have expired, one step at a time along the primary key: no index holds their ends, so that
-//! rotations stay in place. Keeps no state: each step says where the next one begins, and several nodes may walk at once.
+//! rotations stay in place. Keeps no state: each step says where the next one begins. Several nodes may walk at once.
 
 use super::{
     BatchedStatement, Sent,

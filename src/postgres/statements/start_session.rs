@@ -54,7 +54,8 @@ pub enum Started {
 }
 
 /// The rows of the users are locked, in the order of their ids: who changes a password waits for the sessions that the
-/// old one started and can end them, or is waited for and seen here. 2 is blocked, 3 deleted.
+/// old one started and can end them, or is waited for and seen here. 2 is blocked, 3 deleted. An empty credential would
+/// be part of every record, so it counts for none.
 static START: Sql = Sql {
     name: "start_session",
     text: "WITH item AS (
@@ -62,7 +63,8 @@ static START: Sql = Sql {
                          $8::interval[], $9::text[]) WITH ORDINALITY
         AS item (bucket, id, user_id, seed, ip, user_agent, idle, absolute, credential, ordinal)
 ), holder AS MATERIALIZED (
-    SELECT item.ordinal, users.status, coalesce(strpos(users.password_hash, item.credential) > 0, false) AS is_current
+    SELECT item.ordinal, users.status,
+        coalesce(strpos(users.password_hash, nullif(item.credential, '')) > 0, false) AS is_current
     FROM item JOIN users ON users.id = item.user_id AND users.bucket = item.bucket
     ORDER BY users.id
     FOR NO KEY UPDATE OF users
