@@ -120,6 +120,9 @@ pub const BACKLOG_WORKERS: usize = 2;
 /// between two claims.
 pub const BACKGROUND_QUEUE_MAX: usize = 256;
 
+/// Pause before another try when others have filled the queue in front of the password cores: a few hashes.
+pub const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Pause between two looks at how much is left in the durable queue: counting costs some milliseconds.
 pub const BACKLOG_LOOK_INTERVAL: Duration = Duration::from_secs(10);
 

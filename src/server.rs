@@ -10,7 +10,10 @@ use crate::{
     account::{PasswordPolicy, RoutingKey},
     batch::{GroupConfig, Window},
     connection,
-    hardening::{BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random, RandomError},
+    hardening::{
+        AttachError, BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random,
+        RandomError,
+    },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::RateLimiter,
@@ -108,8 +111,8 @@ pub struct Process {
 pub enum StartError {
     #[error("cannot serve a listening socket: {0}")]
     Listen(io::Error),
-    #[error("cannot reach the password cores: {0}")]
-    PasswordCores(io::Error),
+    #[error(transparent)]
+    PasswordCores(#[from] AttachError),
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -202,7 +205,7 @@ impl Server {
     ) -> Result<Server, StartError> {
         let metrics = process.registry.claim(shard.index);
         let statements = Statements::start(&config, &metrics);
-        let password_core = Rc::new(password_cores.attach().map_err(StartError::PasswordCores)?);
+        let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
             random: RefCell::new(Random::new()?),

@@ -83,7 +83,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 
 /// Brings up what the role needs, waits, and takes it down again.
 pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
-    let Placement { config, provenance, topology, plan } = placement;
+    let Placement { config, provenance, topology, plan, .. } = placement;
     let log_format = telemetry_format(config.log.format);
     let logs = telemetry::init(config.log.level.name(), log_format).map_err(|error| CliError::failed(&error))?;
     let interrupts = Interrupts::watch()?;
@@ -108,7 +108,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let keys = keys::load(config)?;
     let registry = Arc::new(Registry::new(server::NAMES, plan.shards.len()));
     registry.export_dropped_lines(logs.dropped_lines());
-    let password_cores = password_cores::start(config, plan)?;
+    let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
     let serving = Serving {
