@@ -51,7 +51,7 @@ fn token_from_before_the_grace_is_theft_and_ends_the_session() {
     );
     assert_eq!(client.refresh(&second.refresh).problem(), (401, "refresh_token_invalid".to_owned()));
     assert_eq!(client.authorized("GET", "/auth/me", &second.access).problem(), (401, "session_ended".to_owned()));
-    let event = server.await_log("refresh_reused");
+    let event = server.await_event("refresh_reused");
     assert_eq!(event["session"], first.session());
 }
 

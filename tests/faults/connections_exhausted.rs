@@ -3,7 +3,11 @@
 
 use crate::{
     await_service, eventually,
-    support::{metrics::Metrics, postgres::TestCluster, server::{Deployment, STAYS_WEAK, Server}},
+    support::{
+        metrics::Metrics,
+        postgres::TestCluster,
+        server::{Deployment, STAYS_WEAK, Server},
+    },
     turn,
 };
 use std::{thread, time::Duration};

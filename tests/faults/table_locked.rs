@@ -4,7 +4,12 @@
 use crate::{
     await_service,
     journal::Told,
-    support::{metrics::Metrics, postgres::TestCluster, server::{Deployment, STAYS_WEAK}, session::Session},
+    support::{
+        metrics::Metrics,
+        postgres::TestCluster,
+        server::{Deployment, STAYS_WEAK},
+        session::Session,
+    },
     turn,
 };
 use std::{thread, time::Duration};

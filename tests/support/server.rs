@@ -181,6 +181,11 @@ impl Server {
     pub(crate) fn await_log(&self, message: &str) -> Value {
         self.log.await_message(message)
     }
+
+    /// Waits for a security event of this name and returns it.
+    pub(crate) fn await_event(&self, name: &str) -> Value {
+        self.log.await_line("event", name)
+    }
 }
 
 impl Drop for Server {
@@ -275,10 +280,14 @@ impl Log {
     }
 
     fn await_message(&self, message: &str) -> Value {
-        self.await_change(&format!("a line that says {message:?}"), |state| {
+        self.await_line("message", message)
+    }
+
+    fn await_line(&self, field: &str, value: &str) -> Value {
+        self.await_change(&format!("a line whose {field} is {value:?}"), |state| {
             let parsed = state.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let found = parsed.into_iter().find(|line| line["message"] == message);
-            assert!(found.is_some() || !state.ended, "ended before {message:?}: {:#?}", state.lines);
+            let found = parsed.into_iter().find(|line| line[field] == value);
+            assert!(found.is_some() || !state.ended, "ended before {value:?}: {:#?}", state.lines);
             found
         })
     }
