@@ -62,6 +62,11 @@ bench-register: ## Measure registration end to end against PostgreSQL alone, in 
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench register -- $(ARGS)
 
+.PHONY: bench-password
+bench-password: ## Measure logins, hardening and sessions end to end, in 8 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench password -- $(ARGS)
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked

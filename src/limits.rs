@@ -120,6 +120,9 @@ pub const BACKLOG_WORKERS: usize = 2;
 /// between two claims.
 pub const BACKGROUND_QUEUE_MAX: usize = 256;
 
+/// Pause before another try when others have filled the queue in front of the password cores: a few hashes.
+pub const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
+
 /// Pause between two looks at how much is left in the durable queue: counting costs some milliseconds.
 pub const BACKLOG_LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -182,8 +185,6 @@ pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
 /// Weak records that are counted at most: beyond, the backlog is large, and counting it costs more than it tells.
 pub const BACKLOG_COUNT_MAX: i64 = 100_000;
 
-/// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip of
-/// the hand.
 /// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip
 /// of the hand.
 pub const ARGON2_MEMORY_KIB_MAX: u32 = 4 << 20;

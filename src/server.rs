@@ -10,7 +10,10 @@ use crate::{
     account::{PasswordPolicy, RoutingKey},
     batch::{GroupConfig, Window},
     connection,
-    hardening::{BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random, RandomError},
+    hardening::{
+        AttachError, BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random,
+        RandomError,
+    },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::RateLimiter,
@@ -85,7 +88,7 @@ pub struct SessionLimits {
 }
 
 /// What all shards of the process share: secrets that nobody writes, and the count of attempts, which takes no lock.
-pub struct Common {
+pub struct Process {
     /// What weak records are made with.
     pub peppers: Peppers,
     /// What buckets are made with.
@@ -108,8 +111,8 @@ pub struct Common {
 pub enum StartError {
     #[error("cannot serve a listening socket: {0}")]
     Listen(io::Error),
-    #[error("cannot reach the password cores: {0}")]
-    PasswordCores(io::Error),
+    #[error(transparent)]
+    PasswordCores(#[from] AttachError),
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -117,7 +120,7 @@ pub enum StartError {
 /// One shard's state; connections share it.
 pub struct Server {
     config: Arc<Config>,
-    common: Arc<Common>,
+    process: Arc<Process>,
     metrics: Recorder,
     stop: Stop,
     deadlines: Deadlines,
@@ -148,11 +151,11 @@ pub struct Own {
 pub async fn run(
     shard: Shard,
     config: Arc<Config>,
-    common: Arc<Common>,
+    process: Arc<Process>,
     own: Own,
     on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let server = Rc::new(Server::new(&shard, config, common, &own.password_cores)?);
+    let server = Rc::new(Server::new(&shard, config, process, &own.password_cores)?);
     let mut accepting = Vec::new();
     for (listener, table) in own.listeners {
         let acceptor = listener.start().map_err(StartError::Listen)?;
@@ -197,22 +200,22 @@ impl Server {
     fn new(
         shard: &Shard,
         config: Arc<Config>,
-        common: Arc<Common>,
+        process: Arc<Process>,
         password_cores: &CoresHandle,
     ) -> Result<Server, StartError> {
-        let metrics = common.registry.claim(shard.index);
+        let metrics = process.registry.claim(shard.index);
         let statements = Statements::start(&config, &metrics);
-        let password_core = Rc::new(password_cores.attach().map_err(StartError::PasswordCores)?);
+        let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
             random: RefCell::new(Random::new()?),
-            date: RefCell::new(DateCache::new(unix_seconds())),
+            date: RefCell::new(DateCache::new(unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
             deadlines: Deadlines::default(),
             stop: shard.stop.clone(),
             config,
-            common,
+            process,
             metrics,
             statements,
             password_core,
@@ -230,7 +233,7 @@ impl Server {
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
-        &self.common.registry
+        &self.process.registry
     }
 
     pub(crate) fn stop(&self) -> &Stop {
@@ -254,28 +257,38 @@ impl Server {
     }
 
     pub(crate) fn peppers(&self) -> &Peppers {
-        &self.common.peppers
+        &self.process.peppers
     }
 
     pub(crate) fn routing_key(&self) -> &RoutingKey {
-        &self.common.routing_key
+        &self.process.routing_key
     }
 
     pub(crate) fn access_tokens(&self) -> &AccessTokens {
-        &self.common.access_tokens
+        &self.process.access_tokens
     }
 
     pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
-        &self.common.refresh_tokens
+        &self.process.refresh_tokens
+    }
+
+    /// The time of day, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        unix_ms()
+    }
+
+    /// The time of day as tokens have it, in seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> i64 {
+        (unix_ms() / 1000).cast_signed()
     }
 
     /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
     pub(crate) fn uptime_ms(&self) -> u64 {
-        u64::try_from(self.common.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.process.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {
-        &self.common.rate_limiter
+        &self.process.rate_limiter
     }
 
     /// Notes a security event, in the log and among the metrics.
@@ -297,7 +310,7 @@ impl Server {
 
     /// Now, as `Date` shows it.
     pub(crate) fn date(&self) -> [u8; DATE_BYTES] {
-        *self.date.borrow_mut().get(unix_seconds())
+        *self.date.borrow_mut().get(unix_ms() / 1000)
     }
 
     /// A buffer to read into, from the shard's stock.
@@ -329,13 +342,7 @@ impl Server {
     }
 }
 
-/// The time of day, in seconds since 1970.
-pub(crate) fn unix_seconds() -> u64 {
-    unix_ms() / 1000
-}
-
-/// The time of day, in milliseconds since 1970.
-pub(crate) fn unix_ms() -> u64 {
+fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }

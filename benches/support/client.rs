@@ -1,9 +1,10 @@
 //! A client of PostgreSQL on a tokio runtime of one thread: what there is without Jeday.
 
-use super::Outcome;
+use super::{Outcome, users::sent};
+use jeday::postgres::statements::register::{self, NewUser};
 use std::path::{Path, PathBuf};
 use tokio::{net::UnixStream, runtime::Runtime};
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, types::ToSql};
 
 /// The database that the benches use, and the superuser that they use it as.
 pub(crate) const DATABASE: &str = "jeday";
@@ -65,9 +66,25 @@ impl Console {
         Ok(value.parse().map_err(|_| format!("{value:?} is no number: {query}"))?)
     }
 
+    /// Stores users as registration does.
+    pub(crate) fn store(&self, users: &[NewUser]) -> Outcome<()> {
+        let sql = register::statement();
+        let sent = sent(users);
+        let columns = register::parameters(&sent);
+        let parameters: [&(dyn ToSql + Sync); 6] = columns.each_ref().map(|column| column as _);
+        let rows = self.runtime.block_on(async {
+            let statement = self.client.prepare_typed(sql.text, sql.types).await?;
+            self.client.query(&statement, &parameters).await
+        })?;
+        match rows.len() == users.len() {
+            true => Ok(()),
+            false => Err(format!("{} of {} users were stored", rows.len(), users.len()).into()),
+        }
+    }
+
     /// Empties the tables, so that each measurement starts alike: no rows, nothing to write back.
     pub(crate) fn start_afresh(&self) -> Outcome<()> {
-        self.run("TRUNCATE users, password_upgrade_queue, idempotency_keys")?;
+        self.run("TRUNCATE users, password_upgrade_queue, sessions, idempotency_keys")?;
         self.run("CHECKPOINT")
     }
 

@@ -1,11 +1,11 @@
 //! `jeday serve`: brings everything up in order, waits, and takes it down again. Serves no request itself.
 
-mod common;
 mod database;
 mod interrupts;
 mod keys;
 mod listeners;
 mod password_cores;
+mod process;
 
 pub(super) use database::{configured, options};
 
@@ -83,7 +83,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 
 /// Brings up what the role needs, waits, and takes it down again.
 pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
-    let Placement { config, provenance, topology, plan } = placement;
+    let Placement { config, provenance, topology, plan, .. } = placement;
     let log_format = telemetry_format(config.log.format);
     let logs = telemetry::init(config.log.level.name(), log_format).map_err(|error| CliError::failed(&error))?;
     let interrupts = Interrupts::watch()?;
@@ -108,12 +108,12 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let keys = keys::load(config)?;
     let registry = Arc::new(Registry::new(server::NAMES, plan.shards.len()));
     registry.export_dropped_lines(logs.dropped_lines());
-    let password_cores = password_cores::start(config, plan)?;
+    let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
-        common: Arc::new(common::common(config, &keys, &database.routing_key, registry)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, registry)?),
         own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
     };
     let ready = ready_line(role, placement, &database, addresses);
@@ -142,7 +142,7 @@ struct Addresses {
 /// What every shard gets, and what is its own.
 struct Serving {
     config: Arc<server::Config>,
-    common: Arc<server::Common>,
+    process: Arc<server::Process>,
     own: Vec<server::Own>,
 }
 
@@ -174,7 +174,7 @@ fn own(
 
 /// Starts the shards. The last one to have its database says `ready`.
 fn launch(specs: &[ShardSpec], serving: Serving, ready: impl Fn() + Send + Sync + 'static) -> Result<Fleet, CliError> {
-    let Serving { config, common, own } = serving;
+    let Serving { config, process, own } = serving;
     let own = Mutex::new(own.into_iter().map(Some).collect::<Vec<_>>());
     let waited_for = AtomicUsize::new(specs.len());
     let announce = Arc::new(move || {
@@ -186,7 +186,7 @@ fn launch(specs: &[ShardSpec], serving: Serving, ready: impl Fn() + Send + Sync 
         let mut all = own.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all[shard.index].take().expect("each shard is started once");
         let announce = announce.clone();
-        server::run(shard, config.clone(), common.clone(), own, move || announce())
+        server::run(shard, config.clone(), process.clone(), own, move || announce())
     })
     .map_err(|error| CliError::failed(&error).with_hint("jeday doctor looks for the reason"))
 }

@@ -158,17 +158,13 @@ fn render(before: &Page, now: &Page) -> String {
         );
     }
     let waiting = |queue: &str| {
-        now.samples.get(&format!("jeday_password_jobs_waiting{{queue=\"{queue}\"}}")).copied().unwrap_or(0.0)
+        let series = format!("jeday_password_jobs_waiting{{queue=\"{queue}\"}}");
+        now.samples.get(&series).copied().unwrap_or(0.0)
     };
-    let started =
-        now.sum("jeday_password_foreground_started_total") - before.sum("jeday_password_foreground_started_total");
-    let waited = now.sum("jeday_password_foreground_wait_seconds_total")
-        - before.sum("jeday_password_foreground_wait_seconds_total");
-    let wait =
-        if started > 0.0 { format!(", which waited {:.0} ms each", waited / started * 1000.0) } else { String::new() };
-    line(
-        "queue",
-        format!("{:.0} in the foreground{wait}, {:.0} in the background", waiting("foreground"), waiting("background")),
-    );
+    let since = |name: &str| now.sum(name) - before.sum(name);
+    let (count, sum) = (since("jeday_password_wait_seconds_count"), since("jeday_password_wait_seconds_sum"));
+    let wait = if count > 0.0 { format!(", which waited {:.0} ms each", sum / count * 1000.0) } else { String::new() };
+    let (foreground, background) = (waiting("foreground"), waiting("background"));
+    line("queue", format!("{foreground:.0} in the foreground{wait}, {background:.0} in the background"));
     out
 }

@@ -17,6 +17,8 @@ fn every_subcommand() -> Vec<clap::Command> {
         config::Args::augment_args(named("config")),
         doctor::Args::augment_args(named("doctor")),
         plan::Args::augment_args(named("plan")),
+        status::Args::augment_args(named("status")),
+        worker::Args::augment_args(named("worker")),
         completions::Args::augment_args(named("completions")),
         man::Args::augment_args(named("man")),
     ];

@@ -5,7 +5,7 @@ use super::{Rejection, Request};
 use crate::{
     account::Status,
     http::bearer::{self, BearerError},
-    server::{Server, unix_seconds},
+    server::Server,
     tokens::{Claims, TokenRejected},
 };
 
@@ -15,7 +15,7 @@ pub(super) fn claims(server: &Server, request: Request<'_>) -> Result<Claims, Re
         BearerError::Missing => Rejection::TokenMissing,
         BearerError::Malformed => Rejection::Token(TokenRejected::Malformed),
     })?;
-    server.access_tokens().verify(token, unix_seconds().cast_signed()).map_err(Rejection::Token)
+    server.access_tokens().verify(token, server.unix_seconds()).map_err(Rejection::Token)
 }
 
 /// Lets only those in that may use their account. `pending_may`: whether those that have confirmed nothing yet may.

@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{
     account::{Bucket, Email, Password, SessionId},
-    hardening::Checked,
+    hardening::{Checked, salt_text},
     limits::CREDENTIAL_CHANGES_MAX,
     postgres::statements::{
         find_credentials::{self, Credentials},
         start_session::{NewSession, Started},
     },
     rate_limit::Attempt,
-    server::{Server, unix_ms},
+    server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
@@ -55,6 +55,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
                 .await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
         let checked = server.password_core().check(server.peppers(), stored, &login.password).await?;
+        server.metrics().password_wait.observe(u64::try_from(checked.waited.as_micros()).unwrap_or(u64::MAX));
         let Some(credentials) = found.filter(|_| checked.right) else {
             attempt.take().into_iter().for_each(Attempt::failed);
             server.record(&failed(request).reason("wrong_credentials"));
@@ -109,7 +110,10 @@ async fn open(
         let seed = stock.bytes().map_err(|_| Rejection::Internal)?;
         (seed, stock.bytes().map_err(|_| Rejection::Internal)?)
     };
-    let session = SessionId::new(unix_ms(), user.bucket(), random);
+    let session = SessionId::new(server.unix_ms(), user.bucket(), random);
+    // Hardening keeps the salt, and whoever changes a password draws another.
+    let salt = password_hash.as_deref().and_then(|stored| salt_text(stored)).unwrap_or_default();
+    let credential = format!("${salt}$");
     let policy = server.policy();
     let item = NewSession {
         id: session,
@@ -120,7 +124,7 @@ async fn open(
         idle: policy.sessions.idle,
         absolute: policy.sessions.absolute,
         per_user_max: policy.sessions.per_user_max,
-        credential: checked.credential,
+        credential,
     };
     match ask(&server.statements().start_session, item).await? {
         Started::Started => {}

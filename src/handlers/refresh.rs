@@ -15,7 +15,7 @@ use crate::{
         find_refresh::Stored,
         rotate_session::{self, Rotated},
     },
-    server::{Server, SessionLimits},
+    server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
     tokens::{RefreshDecision, RefreshToken, decide},
 };
@@ -59,14 +59,14 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
 }
 
 async fn rotate(server: &Server, request: Request<'_>, token: &RefreshToken) -> Result<bool, Rejection> {
-    let SessionLimits { idle, absolute, .. } = server.policy().sessions;
+    let limits = &server.policy().sessions;
     let rotation = rotate_session::Item {
         session: *token.session(),
         generation: token.generation(),
         ip: request.known_client(),
         user_agent: request.user_agent(),
-        idle,
-        absolute,
+        idle: limits.idle,
+        absolute: limits.absolute,
     };
     Ok(ask(&server.statements().rotate_session, rotation).await? == Rotated::Rotated)
 }

@@ -11,7 +11,7 @@ use crate::{
     http::status,
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
     postgres::statements::{register::NewUser, register::Registered, register_once},
-    server::{Server, unix_ms},
+    server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
@@ -129,7 +129,7 @@ fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Reje
     let mut random = server.random();
     let salt = random.bytes().map_err(|_| Rejection::Internal)?;
     let id = random.bytes().map_err(|_| Rejection::Internal)?;
-    let id = UserId::new(unix_ms(), Bucket::of(server.routing_key(), &email), id);
+    let id = UserId::new(server.unix_ms(), Bucket::of(server.routing_key(), &email), id);
     let weak = server.peppers().newest().record(Salt::new(salt), &password);
     Ok(NewUser { id, email, username, weak })
 }

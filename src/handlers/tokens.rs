@@ -4,7 +4,7 @@ use super::{Rejection, Reply, user::User};
 use crate::{
     account::{SessionId, UserId},
     http::status::Status,
-    server::{Server, unix_seconds},
+    server::Server,
 };
 use std::io::Write;
 
@@ -19,7 +19,7 @@ pub(super) struct Grant<'g> {
 /// The reply with both tokens, and with the user where there is one to show.
 pub(super) fn reply(server: &Server, grant: &Grant<'_>, user: Option<&User<'_>>) -> Result<Reply, Rejection> {
     let jti = server.random().bytes().map_err(|_| Rejection::Internal)?;
-    let access = server.access_tokens().issue(grant.user, grant.session, unix_seconds().cast_signed(), jti);
+    let access = server.access_tokens().issue(grant.user, grant.session, server.unix_seconds(), jti);
     let access = access.map_err(|_| Rejection::Internal)?;
     let refresh = server.refresh_tokens().issue(grant.session, grant.generation, grant.seed);
     let mut body = Vec::with_capacity(512 + access.len() + refresh.len());

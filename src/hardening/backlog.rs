@@ -4,7 +4,10 @@
 
 use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
-    limits::{BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, RECONNECT_PAUSE_MAX},
+    limits::{
+        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
+        RECONNECT_PAUSE_MAX,
+    },
     postgres::{
         backlog::{Backlog, backlog},
         claim::{Claim, Claimed, Wanted, Written, claim},
@@ -95,8 +98,9 @@ impl BacklogWorker {
 
     /// As many as the password cores can be expected to do in the time that a claim should take.
     fn wanted(&self) -> Wanted {
-        let affordable = CLAIM_WORK.as_nanos() / self.core.mean_hash_time().as_nanos().max(1);
-        let affordable = usize::try_from(affordable).unwrap_or(usize::MAX).saturating_mul(self.core.workers());
+        let affordable = CLAIM_WORK.as_nanos() / self.core.background_hash().as_nanos().max(1);
+        let affordable =
+            usize::try_from(affordable).unwrap_or(usize::MAX).saturating_mul(self.core.background_workers());
         let most = affordable.clamp(1, self.config.claim_size);
         Wanted {
             most: u32::try_from(most).unwrap_or(u32::MAX),
@@ -123,7 +127,7 @@ impl BacklogWorker {
                         // The queue in front of the cores is full: room comes with the next answer.
                         match under_way.pop_front() {
                             Some((claimed, hardening)) => written.extend(done(claimed, hardening.await)),
-                            None => shards::sleep(self.core.mean_hash_time()).await,
+                            None => shards::sleep(FULL_QUEUE_PAUSE).await,
                         }
                         material = (Instant::now() < until).then_some(refused);
                     }
@@ -152,7 +156,7 @@ impl BacklogWorker {
 /// What there is to harden: nothing when somebody else has done it, or the user is gone.
 fn material(claimed: &Claimed) -> Option<Material> {
     match Record::parse(claimed.password_hash.as_deref()?) {
-        Ok(Record::Weak(weak)) => Some(Material::of(&weak)),
+        Ok(Record::Weak(weak)) => Some(Material::from(&weak)),
         _ => None,
     }
 }

@@ -1,342 +1,230 @@
-//! Password cores (stand-in until the real ones are merged).
-use super::{
-    Engine, HardRecord, HashMemory, Params, Peppers, Random, Record, Salt, WeakRecord, self_test,
-    weak::{PepperId, WeakDigest},
-};
-use crate::account::Password;
-use shards::{
-    offload::{self, Bounds, Client, Ending, Handle, Pool, Refused, Serves, Unanswered, Urgency, WorkerSpec},
-    topology::Plan,
-};
-use std::{
-    cell::RefCell,
-    future::Future,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+//! The password cores of this process: one pool of workers for each group of the plan, each worker with memory for one
+//! hash that it keeps. Starts and stops them, and tells what they do; never blocks a shard.
 
-#[derive(Clone, Copy)]
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use shards::offload::{self, Bounds, Ending, Handle, Pool, Rest, StartError, Urgency};
+use shards::topology::Plan;
+use thiserror::Error;
+
+use super::Params;
+use super::argon2id::{Engine, HashError, HashMemory};
+use super::job::{self, Answer, Gauges, Hasher, Job};
+use super::password_core::{AttachError, PasswordCore};
+use super::self_test::{self, SelfTestError};
+use crate::limits;
+
+/// How to hash, and how much may wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoresConfig {
+    /// What new hashes cost.
     pub params: Params,
+    /// Most jobs somebody waits for that may wait for each password core, beside the one it works on. At least 1.
     pub urgent_max: usize,
+    /// Most jobs nobody waits for that may wait for each password core. At least 1.
     pub background_max: usize,
+    /// Within what time a job somebody waits for has to begin.
     pub deadline: Duration,
 }
-pub struct Job {
-    params: Params,
-    input: Zeroizing<Vec<u8>>,
-    salt: Vec<u8>,
-    tag_bytes: usize,
-    deadline: Instant,
-    since: Instant,
-    urgent: bool,
-}
-pub enum Answer {
-    Tag(Zeroizing<Vec<u8>>),
-    Late,
-    Failed,
-}
-#[derive(Default)]
-pub struct Shared {
-    mean_ns: AtomicU64,
-    late: AtomicU64,
-    waited_ns: AtomicU64,
-    started: AtomicU64,
-}
+
+/// Running password cores. Dropping them answers what waits and lets the threads end by themselves.
 pub struct PasswordCores {
-    pools: Vec<Pool<Job, Answer>>,
-    groups: Vec<Vec<usize>>,
-    workers: Vec<usize>,
-    shared: Arc<Shared>,
-    engine: Engine,
+    groups: Vec<Group>,
+    /// By shard: which group hashes for it.
+    group_of: BTreeMap<usize, usize>,
     config: CoresConfig,
+    engine: Engine,
 }
+
+struct Group {
+    pool: Pool<Job, Answer>,
+    gauges: Arc<Gauges>,
+    cores: usize,
+}
+
+/// Why the password cores did not start.
+#[derive(Debug, Error)]
+pub enum CoresError {
+    /// No engine can be trusted.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
+    /// A worker could not be started, or had no memory.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// A shard's way to its password cores, before it runs. Cheap to clone, may go to any thread.
 #[derive(Clone)]
 pub struct CoresHandle {
-    handle: Handle<Job, Answer>,
-    shared: Arc<Shared>,
-    config: CoresConfig,
-    workers: usize,
+    pub(super) handle: Handle<Job, Answer>,
+    pub(super) gauges: Arc<Gauges>,
+    pub(super) config: CoresConfig,
+    pub(super) cores: usize,
 }
-pub struct PasswordCore {
-    client: Client<Job, Answer>,
-    shared: Arc<Shared>,
-    config: CoresConfig,
-    workers: usize,
-    random: RefCell<Random>,
-    handle: Handle<Job, Answer>,
+
+/// Tells what the password cores do, from any thread.
+#[derive(Clone)]
+pub struct CoresReporter {
+    engine: Engine,
+    groups: Vec<(Handle<Job, Answer>, Arc<Gauges>)>,
 }
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unchecked {
-    Busy { retry_after_s: u64 },
-    Late,
-    Failed,
-    UnknownPepper(PepperId),
-    Stopped,
+
+/// What all password cores have done and have to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoresReport {
+    /// Which implementation hashes, and why.
+    pub engine: Engine,
+    /// One entry a group of the plan, in its order.
+    pub groups: Vec<GroupReport>,
 }
-pub enum Upgrade {
-    Hardened(HardRecord),
-    Rehash(Material),
+
+/// What the password cores of one group have done and have to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupReport {
+    /// Queues and workers: what waits, hashes done, jobs that panicked, time spent. Late jobs are among those done.
+    pub pool: offload::Report,
+    /// How long a hash takes that somebody waits for, as a moving mean.
+    pub urgent_hash: Duration,
+    /// How long one takes that nobody waits for; longer where it has to give way to a shard.
+    pub background_hash: Duration,
+    /// Jobs whose turn came after their deadline, so that they were not hashed.
+    pub late: u64,
+    /// Jobs for which there was no memory.
+    pub failed: u64,
+    /// Stored records that could not be read, each answered as a wrong password.
+    pub unreadable: u64,
 }
-pub struct Checked {
-    pub right: bool,
-    pub credential: String,
-    pub upgrade: Option<Upgrade>,
-}
-pub struct Material {
-    digest: WeakDigest,
-    salt: Salt,
-    pepper: PepperId,
-}
-impl Material {
-    pub fn of(weak: &WeakRecord) -> Self {
-        Self { digest: weak.digest().clone(), salt: *weak.salt(), pepper: weak.pepper() }
-    }
+
+/// Workers of all password cores of a plan; each holds [`Params::memory_bytes`] from the start on.
+#[must_use]
+pub fn worker_count(plan: &Plan) -> usize {
+    plan.password_cores.iter().map(|core| core.workers().len()).sum()
 }
 
 impl PasswordCores {
-    pub fn start(plan: &Plan, config: CoresConfig) -> Result<Self, String> {
-        let engine = self_test::choose(config.params).map_err(|e| e.to_string())?;
-        let shared = Arc::new(Shared::default());
-        shared.mean_ns.store(15_000_000, Relaxed);
-        let mut pools = vec![];
-        let mut workers = vec![];
-        for group in &plan.groups {
-            let mut specs = vec![];
-            for core in &group.password_cores {
-                let place = &plan.password_cores[*core];
-                if place.shared_with_shard.is_some() {
-                    specs.push(WorkerSpec { cpu: Some(place.cpu), serves: Serves::Urgent, idle_priority: false });
-                    specs.push(WorkerSpec { cpu: Some(place.cpu), serves: Serves::Background, idle_priority: true });
-                } else {
-                    specs.push(WorkerSpec { cpu: Some(place.cpu), serves: Serves::Both, idle_priority: false });
-                }
+    /// Chooses the engine, starts the workers of `plan` and returns once each has its memory.
+    ///
+    /// # Errors
+    /// See [`CoresError`]; workers already started are ended.
+    pub fn start(plan: &Plan, config: CoresConfig) -> Result<Self, CoresError> {
+        let engine = self_test::choose(config.params)?;
+        match engine {
+            Engine::Fast { instructions } => {
+                tracing::info!(instructions, params = %config.params, "Argon2id is fast here")
             }
-            let s = shared.clone();
-            let params = config.params;
-            pools.push(
-                offload::start(
-                    "password",
-                    &specs,
-                    Bounds { urgent: config.urgent_max, background: config.background_max },
-                    move |_| HashMemory::new(engine, params),
-                    move |memory: &mut HashMemory, job: Job| run(memory, job, &s),
-                )
-                .map_err(|e| e.to_string())?,
-            );
-            workers.push(group.password_cores.len());
+            Engine::Reference { reason } => {
+                tracing::warn!(%reason, params = %config.params, "Argon2id takes twice the time: the reference hashes");
+            }
         }
-        Ok(Self {
-            pools,
-            groups: plan.groups.iter().map(|g| g.shards.clone()).collect(),
-            workers,
-            shared,
-            engine,
-            config,
-        })
+        Self::start_with(plan, config, engine, move || HashMemory::new(engine, config.params))
     }
+
+    pub(super) fn start_with<H: Hasher>(
+        plan: &Plan,
+        config: CoresConfig,
+        engine: Engine,
+        make: impl Fn() -> Result<H, HashError> + Clone + Send + Sync + 'static,
+    ) -> Result<Self, CoresError> {
+        let mut cores = Self { groups: Vec::new(), group_of: BTreeMap::new(), config, engine };
+        for (number, group) in plan.groups.iter().enumerate() {
+            let specs: Vec<_> =
+                group.password_cores.iter().flat_map(|&core| plan.password_cores[core].workers()).collect();
+            let count = group.password_cores.len();
+            let bounds = Bounds { urgent: config.urgent_max * count, background: config.background_max * count };
+            let gauges = Arc::new(Gauges::default());
+            let (make, warm) = (make.clone(), gauges.clone());
+            let idle: Vec<bool> = specs.iter().map(|spec| spec.idle_priority).collect();
+            let build = move |worker: usize| {
+                let mut hasher = make()?;
+                // The first hash takes the memory from the kernel, and tells how long one takes. At idle priority that
+                // could hold up the start for as long as the machine is busy: there the first rest does it.
+                if !idle[worker] {
+                    let began = Instant::now();
+                    hasher.hash(config.params, &[0; 32], &[0; 16], &mut [0; 32])?;
+                    warm.hash(Urgency::Urgent).observe(began.elapsed());
+                }
+                Ok::<_, HashError>(hasher)
+            };
+            let counted = gauges.clone();
+            let run = move |hasher: &mut H, job: Job| job::run(hasher, &job, &counted);
+            let rest = Rest { after: limits::HASH_MEMORY_WIPED_AFTER, act: H::wipe };
+            let pool = offload::start_resting(&format!("hash{number}"), &specs, bounds, build, run, Some(rest))?;
+            cores.groups.push(Group { pool, gauges, cores: count });
+            cores.group_of.extend(group.shards.iter().map(|&shard| (shard, number)));
+        }
+        Ok(cores)
+    }
+
+    /// The way to the password cores that hash for this shard of the plan.
+    ///
+    /// # Panics
+    /// When the plan has no such shard.
+    #[must_use]
     pub fn handle(&self, shard: usize) -> CoresHandle {
-        let at = self.groups.iter().position(|g| g.contains(&shard)).expect("every shard is in a group");
-        CoresHandle {
-            handle: self.pools[at].handle(),
-            shared: self.shared.clone(),
-            config: self.config,
-            workers: self.workers[at],
-        }
+        let group = self.group_of.get(&shard).expect("every shard of a plan is in a group");
+        let Group { pool, gauges, cores } = &self.groups[*group];
+        CoresHandle { handle: pool.handle(), gauges: gauges.clone(), config: self.config, cores: *cores }
     }
-    pub fn engine(&self) -> Engine {
+
+    /// Which implementation hashes.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
         self.engine
     }
-    pub fn handles(&self) -> Vec<Handle<Job, Answer>> {
-        self.pools.iter().map(Pool::handle).collect()
+
+    /// Somebody who tells what they do, from any thread and for as long as wanted.
+    #[must_use]
+    pub fn reporter(&self) -> CoresReporter {
+        let groups = self.groups.iter().map(|group| (group.pool.handle(), group.gauges.clone()));
+        CoresReporter { engine: self.engine, groups: groups.collect() }
     }
-    pub fn shared(&self) -> Arc<Shared> {
-        self.shared.clone()
+
+    /// What they have done and have to do.
+    #[must_use]
+    pub fn report(&self) -> CoresReport {
+        self.reporter().report()
     }
+
+    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended and wiped its memory. Not
+    /// for a shard's thread.
     pub fn stop(self, ending: Ending) {
-        for pool in self.pools {
-            pool.stop(ending);
+        for group in self.groups {
+            group.pool.stop(ending);
         }
     }
 }
-impl Shared {
-    pub fn late(&self) -> u64 {
-        self.late.load(Relaxed)
-    }
-    pub fn waited(&self) -> Duration {
-        Duration::from_nanos(self.waited_ns.load(Relaxed))
-    }
-    pub fn started(&self) -> u64 {
-        self.started.load(Relaxed)
-    }
-}
-fn run(memory: &mut HashMemory, job: Job, shared: &Shared) -> Answer {
-    let now = Instant::now();
-    if job.urgent {
-        shared.waited_ns.fetch_add((now - job.since).as_nanos() as u64, Relaxed);
-        shared.started.fetch_add(1, Relaxed);
-    }
-    if now > job.deadline {
-        shared.late.fetch_add(1, Relaxed);
-        return Answer::Late;
-    }
-    let mut tag = Zeroizing::new(vec![0; job.tag_bytes]);
-    let answer = match memory.hash(job.params, &job.input, &job.salt, &mut tag) {
-        Ok(()) => Answer::Tag(tag),
-        Err(_) => Answer::Failed,
-    };
-    let took = now.elapsed().as_nanos() as u64;
-    let mean = shared.mean_ns.load(Relaxed);
-    shared.mean_ns.store(mean - mean / 8 + took / 8, Relaxed);
-    answer
-}
+
 impl CoresHandle {
-    pub fn attach(&self) -> io::Result<PasswordCore> {
-        Ok(PasswordCore {
-            client: self.handle.attach()?,
-            shared: self.shared.clone(),
-            config: self.config,
-            workers: self.workers,
-            random: RefCell::new(Random::new().map_err(io::Error::other)?),
-            handle: self.handle.clone(),
-        })
+    /// Opens the current shard's access, which stays on it.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    ///
+    /// # Panics
+    /// When called outside an executor.
+    pub fn attach(&self) -> Result<PasswordCore, AttachError> {
+        PasswordCore::new(self.clone())
     }
 }
-impl PasswordCore {
-    pub fn mean_hash_time(&self) -> Duration {
-        Duration::from_nanos(self.shared.mean_ns.load(Relaxed))
-    }
-    pub fn workers(&self) -> usize {
-        self.workers
-    }
-    async fn urgent(
-        &self,
-        params: Params,
-        input: Vec<u8>,
-        salt: Vec<u8>,
-        tag_bytes: usize,
-    ) -> Result<Zeroizing<Vec<u8>>, Unchecked> {
-        let now = Instant::now();
-        let waiting = self.handle.report().urgent_waiting;
-        let mean = self.mean_hash_time();
-        let wait = mean * (waiting as u32 + 1) / self.workers as u32;
-        let busy = Unchecked::Busy { retry_after_s: wait.as_secs().max(1) };
-        if wait > self.config.deadline {
-            return Err(busy);
-        }
-        let job = Job {
-            params,
-            input: Zeroizing::new(input),
-            salt,
-            tag_bytes,
-            deadline: now + self.config.deadline,
-            since: now,
-            urgent: true,
-        };
-        match self.client.try_submit(Urgency::Urgent, job) {
-            Err(Refused::Full(_)) => Err(busy),
-            Err(Refused::Stopped(_)) => Err(Unchecked::Stopped),
-            Ok(pending) => tag(pending.await),
-        }
-    }
-    pub async fn check(
-        &self,
-        peppers: &Peppers,
-        stored: Option<&str>,
-        password: &Password,
-    ) -> Result<Checked, Unchecked> {
-        let params = self.config.params;
-        match stored.and_then(|text| Record::parse(text).ok()) {
-            None => {
-                let salt: [u8; 16] = self.random.borrow_mut().bytes().map_err(|_| Unchecked::Failed)?;
-                let digest = peppers.newest().digest(&Salt::new(salt), password);
-                self.urgent(params, digest.as_bytes().to_vec(), salt.to_vec(), 32).await?;
-                Ok(Checked { right: false, credential: String::new(), upgrade: None })
-            }
-            Some(Record::Weak(weak)) => {
-                let right = peppers.verify(&weak, password).map_err(|e| Unchecked::UnknownPepper(e.0))?;
-                let digest = peppers
-                    .find(weak.pepper())
-                    .map_err(|e| Unchecked::UnknownPepper(e.0))?
-                    .digest(weak.salt(), password);
-                let tag = self.urgent(params, digest.as_bytes().to_vec(), weak.salt().as_bytes().to_vec(), 32).await?;
-                let credential = marker(stored.unwrap_or_default());
-                let upgrade = if weak.pepper() == peppers.newest().id() {
-                    Upgrade::Hardened(HardRecord::new(params, weak.pepper(), weak.salt().as_bytes(), &tag))
-                } else {
-                    self.rehash(peppers, password)?
-                };
-                Ok(Checked { right, credential, upgrade: Some(upgrade) })
-            }
-            Some(Record::Hard(hard)) => {
-                let input = match hard.pepper {
-                    Some(pepper) => {
-                        let salt: [u8; 16] = hard.salt.as_slice().try_into().map_err(|_| Unchecked::Failed)?;
-                        peppers
-                            .find(pepper)
-                            .map_err(|e| Unchecked::UnknownPepper(e.0))?
-                            .digest(&Salt::new(salt), password)
-                            .as_bytes()
-                            .to_vec()
-                    }
-                    None => password.as_bytes().to_vec(),
-                };
-                let tag = self.urgent(hard.params, input, hard.salt.clone(), hard.tag.len()).await?;
-                let right = bool::from(tag.as_slice().ct_eq(&hard.tag));
-                let stale = hard.params != params || hard.pepper != Some(peppers.newest().id());
-                let upgrade = if right && stale { Some(self.rehash(peppers, password)?) } else { None };
-                Ok(Checked { right, credential: marker(stored.unwrap_or_default()), upgrade })
-            }
-        }
-    }
-    fn rehash(&self, peppers: &Peppers, password: &Password) -> Result<Upgrade, Unchecked> {
-        let salt = Salt::new(self.random.borrow_mut().bytes().map_err(|_| Unchecked::Failed)?);
-        Ok(Upgrade::Rehash(Material {
-            digest: peppers.newest().digest(&salt, password),
-            salt,
-            pepper: peppers.newest().id(),
-        }))
-    }
-    pub fn try_harden(
-        &self,
-        material: Material,
-        deadline: Instant,
-    ) -> Result<impl Future<Output = Result<HardRecord, Unchecked>> + use<>, Material> {
-        let params = self.config.params;
-        let job = Job {
-            params,
-            input: Zeroizing::new(material.digest.as_bytes().to_vec()),
-            salt: material.salt.as_bytes().to_vec(),
-            tag_bytes: 32,
-            deadline,
-            since: Instant::now(),
-            urgent: false,
-        };
-        match self.client.try_submit(Urgency::Background, job) {
-            Err(_) => Err(material),
-            Ok(pending) => Ok(async move {
-                let tag = tag(pending.await)?;
-                Ok(HardRecord::new(params, material.pepper, material.salt.as_bytes(), &tag))
-            }),
-        }
+
+impl CoresReporter {
+    /// What they have done and have to do, as of now.
+    #[must_use]
+    pub fn report(&self) -> CoresReport {
+        let groups = self.groups.iter().map(|(handle, gauges)| GroupReport {
+            pool: handle.report(),
+            urgent_hash: gauges.hash(Urgency::Urgent).get(),
+            background_hash: gauges.hash(Urgency::Background).get(),
+            late: gauges.late.load(Ordering::Relaxed),
+            failed: gauges.failed.load(Ordering::Relaxed),
+            unreadable: gauges.unreadable.load(Ordering::Relaxed),
+        });
+        CoresReport { engine: self.engine, groups: groups.collect() }
     }
 }
-fn tag(answer: Result<Answer, Unanswered>) -> Result<Zeroizing<Vec<u8>>, Unchecked> {
-    match answer {
-        Ok(Answer::Tag(tag)) => Ok(tag),
-        Ok(Answer::Late) => Err(Unchecked::Late),
-        Ok(Answer::Failed) => Err(Unchecked::Failed),
-        Err(Unanswered::JobPanicked) => Err(Unchecked::Failed),
-        Err(_) => Err(Unchecked::Stopped),
-    }
-}
-fn marker(text: &str) -> String {
-    let salt = text.rsplit('$').nth(1).unwrap_or_default();
-    format!("${salt}$")
-}
+
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,16 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
+    /// The same with a key drawn from the system.
+    ///
+    /// # Errors
+    /// When the system has no random bytes to give.
+    pub fn keyed_at_random(limits: RateLimits) -> Result<Self, getrandom::Error> {
+        let mut hash_key = [0; HASH_KEY_BYTES];
+        getrandom::fill(&mut hash_key)?;
+        Ok(Self::new(limits, &hash_key))
+    }
+
     /// Empty tables, a few MiB. `hash_key` is random and made for this process: who knows it can choose whose count his
     /// guesses push out.
     pub fn new(limits: RateLimits, hash_key: &[u8; HASH_KEY_BYTES]) -> Self {

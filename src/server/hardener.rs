@@ -31,7 +31,7 @@ impl Hardener {
 
     /// Hardens the record of a user that has just been committed.
     pub(crate) fn fresh(&self, user: UserId, weak: &WeakRecord) {
-        self.harden(user, Zeroizing::new(weak.as_str().to_owned()), Material::of(weak));
+        self.harden(user, Zeroizing::new(weak.as_str().to_owned()), Material::from(weak));
     }
 
     /// Stores what a login has made better than what was stored, or has it made.

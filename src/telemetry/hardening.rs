@@ -15,10 +15,10 @@ pub struct HardeningFigures {
     pub background_waiting: u64,
     /// Jobs whose time had passed when their turn came.
     pub late: u64,
-    /// How long foreground hashes waited for their turn, in all.
-    pub foreground_wait: Duration,
-    /// How many that were.
-    pub foreground_started: u64,
+    /// Jobs for which there was no memory.
+    pub no_memory: u64,
+    /// Stored records that could not be read, each answered as a wrong password.
+    pub unreadable: u64,
     /// The queue of weak records, if it has been looked at.
     pub backlog: Option<BacklogFigures>,
 }
@@ -27,13 +27,13 @@ pub struct HardeningFigures {
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerFigures {
     /// The CPU it is pinned to.
-    pub cpu: usize,
+    pub cpu: Option<usize>,
     /// `foreground`, `background` or `both`.
     pub serves: &'static str,
-    /// Hashes that came to their end.
+    /// Jobs that came to their end.
     pub hashes: u64,
-    /// Hashes that failed.
-    pub failed: u64,
+    /// Jobs that panicked.
+    pub panicked: u64,
     /// Time spent hashing; its rate is the worker's utilisation.
     pub busy: Duration,
 }

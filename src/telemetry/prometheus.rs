@@ -39,7 +39,7 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.security(snapshot);
     page.shards(snapshot);
     if let Some(figures) = &snapshot.hardening {
-        page.hardening(figures);
+        page.hardening(figures, &snapshot.password_wait);
     }
     page.family(
         "jeday_log_lines_dropped_total",

@@ -23,6 +23,8 @@ pub struct ShardMetrics {
     pub parse_errors: ParseErrors,
     /// Batched statements, by the index of their names.
     pub batches: [Batch; STATEMENTS_MAX],
+    /// How long those who log in wait for a password core, before the hash begins.
+    pub password_wait: DurationHistogram,
     /// The shard's connections to the database.
     pub database: Database,
     /// Security events.

@@ -27,6 +27,7 @@ pub(super) struct Snapshot {
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
     pub(super) hardening: Option<HardeningFigures>,
+    pub(super) password_wait: BucketTotals<DURATION_BUCKETS>,
     pub(super) started_ms: Option<u64>,
     pub(super) process: ProcessStats,
 }
@@ -93,6 +94,7 @@ impl Snapshot {
             shards: Vec::new(),
             log_lines_dropped: 0,
             hardening: None,
+            password_wait: BucketTotals::ZERO,
             started_ms: None,
             process: ProcessStats::default(),
         }
@@ -119,6 +121,7 @@ impl Snapshot {
         for (total, closed) in self.closed.iter_mut().zip(&connections.closed) {
             *total += closed.get();
         }
+        self.password_wait.merge(&metrics.password_wait.0);
         self.database.merge(&metrics.database);
         for (total, kind) in self.security.iter_mut().zip(&metrics.security.kinds) {
             *total += kind.get();

@@ -118,7 +118,8 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     let healthy = deployment.jeday(["doctor"]).output().unwrap();
     let words = text(&healthy.stdout);
     assert!(healthy.status.success(), "{words}");
-    for check in ["kernel", "io_uring", "locked memory", "open files", "database", "durability", "schema"] {
+    let machine = ["kernel", "io_uring", "locked memory", "open files", "argon2id engine"];
+    for check in machine.into_iter().chain(["database", "durability", "schema"]) {
         assert!(words.lines().any(|line| line.contains(&format!(" {check}: "))), "{check}: {words}");
     }
 
@@ -146,7 +147,11 @@ fn plan_shows_which_core_does_what() {
     let shards = plan["shards"].as_array().unwrap();
     assert!(!shards.is_empty() && !plan["password_cores"].as_array().unwrap().is_empty(), "{plan}");
     assert!(shards.iter().enumerate().all(|(index, shard)| shard["index"] == index && shard["cpu"].is_u64()), "{plan}");
-    assert!(said(&mut jeday(["plan"])).contains("request shard"));
+    let picture = said(&mut jeday(["plan"]));
+    assert!(picture.contains("request shard") && picture.contains("Memory for hashing: "), "{picture}");
+    let of_cores =
+        plan["password_cores"].as_array().unwrap().iter().map(|core| core["hash_memory_bytes"].as_u64().unwrap());
+    assert_eq!(plan["hash_memory_bytes"], of_cores.sum::<u64>(), "{plan}");
     let one: Value =
         serde_json::from_str(&said(&mut jeday(["plan", "--json", "--set", "cores.request_shards=1"]))).unwrap();
     assert_eq!(one["shards"].as_array().unwrap().len(), 1);

@@ -182,9 +182,9 @@ impl Server {
         self.log.await_message(message)
     }
 
-    /// Waits for a security event of this name and returns it.
+    /// Waits for a security event of this name and returns its record.
     pub(crate) fn await_event(&self, name: &str) -> Value {
-        self.log.await_line("event", name)
+        self.log.await_record("event", name)
     }
 }
 
@@ -280,14 +280,14 @@ impl Log {
     }
 
     fn await_message(&self, message: &str) -> Value {
-        self.await_line("message", message)
+        self.await_record("message", message)
     }
 
-    fn await_line(&self, field: &str, value: &str) -> Value {
-        self.await_change(&format!("a line whose {field} is {value:?}"), |state| {
+    fn await_record(&self, member: &str, text: &str) -> Value {
+        self.await_change(&format!("a line with the {member} {text:?}"), |state| {
             let parsed = state.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let found = parsed.into_iter().find(|line| line[field] == value);
-            assert!(found.is_some() || !state.ended, "ended before {value:?}: {:#?}", state.lines);
+            let found = parsed.into_iter().find(|line| line[member] == text);
+            assert!(found.is_some() || !state.ended, "ended before {text:?}: {:#?}", state.lines);
             found
         })
     }

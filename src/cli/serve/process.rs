@@ -6,23 +6,21 @@ use crate::{
     config,
     hardening::Peppers,
     keys::Keys,
-    rate_limit::{HASH_KEY_BYTES, RateLimiter, RateLimits},
-    server::Common,
+    rate_limit::{RateLimiter, RateLimits},
+    server::Process,
     telemetry::Registry,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
 use std::{sync::Arc, time::Instant};
 use zeroize::Zeroizing;
 
-pub(super) fn common(
+pub(super) fn process(
     config: &config::Config,
     keys: &Keys,
     routing_key: &[u8; 32],
     registry: Arc<Registry>,
-) -> Result<Common, CliError> {
+) -> Result<Process, CliError> {
     let failed = |error: &dyn std::error::Error| CliError::failed(error);
-    let mut hash_key = [0; HASH_KEY_BYTES];
-    getrandom::fill(&mut hash_key).map_err(|error| failed(&error))?;
     let config::Tokens { mode, issuer, audience, symmetric_key, access_duration, .. } = &config.tokens;
     let access = AccessConfig {
         mode: match mode {
@@ -34,12 +32,12 @@ pub(super) fn common(
         lifetime: *access_duration,
         legacy_key: symmetric_key.as_ref().map(|key| Zeroizing::new(*key.expose())),
     };
-    Ok(Common {
+    Ok(Process {
         peppers: Peppers::new(keys).map_err(|error| failed(&error))?,
         routing_key: RoutingKey::new(routing_key),
         access_tokens: AccessTokens::new(keys, access).map_err(|error| failed(&error))?,
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
-        rate_limiter: RateLimiter::new(limits(&config.limits), &hash_key),
+        rate_limiter: RateLimiter::keyed_at_random(limits(&config.limits)).map_err(|error| failed(&error))?,
         started: Instant::now(),
         registry,
     })
