@@ -1,5 +1,5 @@
-//! Load over keep-alive connections from one thread: each connection sends its next request after the reply to its last.
-//! Knows no route; what is asked, and which answers are right, is for the clients to say.
+//! Load over keep-alive connections from one thread: each connection sends its next request after the reply to its
+//! last. Knows no route; what is asked, and which answers are right, is for the clients to say.
 //!
 //! wrk cannot do this: it gives a connection no state of its own, and mixes the latencies of all statuses.
 

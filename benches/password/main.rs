@@ -1,8 +1,8 @@
 //! Logins, hardening and sessions end to end, against what one core can hash in the same run. Starts all that it needs
 //! and stops all of it.
 //!
-//! Absolute figures differ from machine to machine and from hour to hour: all scenarios are repeated, and what has a limit
-//! is set against the limit measured right before it and right after.
+//! Absolute figures differ from machine to machine and from hour to hour: all scenarios are repeated, and what has a
+//! limit is set against the limit measured right before it and right after.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 // Without a harness the unit tests are left out, but not what they use; the test target bench_password runs them.
 #![allow(dead_code, unused_imports)]
@@ -95,6 +95,7 @@ fn measure(bench: &Bench<'_>, number: u32) -> Outcome<Run> {
         return Ok(run);
     }
     interrupt::check()?;
+    bench.console.start_afresh()?;
     let (mut server, _) = bench.setup.start()?;
     let accounts = Accounts::prepare(bench.console, &server)?;
     if includes(Scenario::Login) {

@@ -1,5 +1,5 @@
-//! Tests of those parts of the password benchmark that only compute, or only talk to themselves: the benchmark itself has no
-//! test harness.
+//! Tests of those parts of the password benchmark that only compute, or only talk to themselves: the benchmark itself
+//! has no test harness.
 
 // Only tests look at them here.
 #![allow(dead_code)]

@@ -51,7 +51,9 @@ fn run(options: Options) -> Outcome<Vec<String>> {
     let cluster = Cluster::start()?;
     let console = cluster.console()?;
     let directory = tempfile::Builder::new().prefix("bench-register-").tempdir()?;
-    let setup = Setup::new(&options.measuring.server, &options.measuring.set, cluster.url(), directory.path())?;
+    // What hardening costs registration is for bench-password to tell: here it would also run beside PostgreSQL alone.
+    let settings = [&["hardening.background=false".to_owned()], &options.measuring.set[..]].concat();
+    let setup = Setup::new(&options.measuring.server, &settings, cluster.url(), directory.path())?;
     let facts = facts::gather(&cluster, &console, wrk)?;
     println!("{}", table::facts(&facts));
     let mut results = Results { facts, options, server: Vec::new(), limit: Vec::new(), idle: None };

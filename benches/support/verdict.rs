@@ -1,5 +1,5 @@
-//! Targets and whether they are reached. Pure. Speed never decides the exit status of a bench: the machine may be shared,
-//! and a figure is only as good as the quiet around it.
+//! Targets and whether they are reached. Pure. Speed never decides the exit status of a bench: the machine may be
+//! shared, and a figure is only as good as the quiet around it.
 
 use super::statistics::Spread;
 use serde::Serialize;
