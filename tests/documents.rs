@@ -63,6 +63,27 @@ fn the_readme_lists_every_security_event_with_its_fields() {
 }
 
 #[test]
+fn every_metric_that_the_readme_names_is_exported() {
+    let mut exported = String::new();
+    for folder in ["src/telemetry", "src/telemetry/prometheus"] {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                exported += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let readme = read("README.md");
+    let named = readme.split('`').filter(|text| text.starts_with("jeday_"));
+    let mut count = 0;
+    for name in named {
+        assert!(exported.contains(&format!("\"{name}\"")), "the README names {name}");
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
 fn every_tuning_profile_can_be_used() {
     let mut profiles = 0;
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tuning")).unwrap() {
