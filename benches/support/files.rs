@@ -1,8 +1,6 @@
 //! What an end-to-end bench leaves behind: files of figures and of a picture, and an exit status.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 use super::{Outcome, interrupt, options::Measuring, verdict::Verdict};
 use serde::Serialize;
 use std::{
