@@ -13,7 +13,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 8] = ["serve", "migrate", "keygen", "config", "doctor", "plan", "completions", "man"];
+const SUBCOMMANDS: [&str; 10] =
+    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "completions", "man"];
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
