@@ -9,7 +9,7 @@ use std::{fmt::Write, process::ExitCode};
 
 const AFTER_HELP: &str = "\
 Examples:
-  jeday doctor                          Kernel, io_uring, memory, files, huge pages, hashing
+  jeday doctor                          Kernel, io_uring, memory, files, hashing
   DB_URL=postgres://... jeday doctor    And the database's settings
   jeday doctor --json
 
