@@ -40,6 +40,9 @@ struct Login {
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let login = validate(json::read(request)?)?;
+    // Before it costs the database a look-up, and before it is counted: a flood must be cheap to turn away, and whoever
+    // is turned away has not tried.
+    server.password_core().admit()?;
     let account = login.email.as_str().as_bytes();
     let attempt = server.rate_limiter().login(account, request.client, server.uptime_ms()).map_err(|refused| {
         let event = SecurityEvent::new(SecurityEventKind::LoginRateLimited).address(request.client);

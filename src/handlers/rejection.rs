@@ -195,7 +195,6 @@ impl Rejection {
             Rejection::RefreshTokenInvalid => (Status::Unauthorized, "refresh_token_invalid"),
             Rejection::RefreshTokenReused => (Status::Unauthorized, "refresh_token_reused"),
             Rejection::RateLimited { .. } => (Status::TooManyRequests, "rate_limited"),
-            Rejection::Unchecked(Unchecked::UnknownPepper(_)) => (Status::InternalServerError, "internal"),
             Rejection::Unchecked(_) => (Status::ServiceUnavailable, "overloaded"),
         }
     }
@@ -227,9 +226,7 @@ impl Rejection {
                 "it is not known whether the request was stored: try again with the same Idempotency-Key".into()
             }
             Rejection::Unanswered(Unanswered::Refused) => "the request cannot be stored".into(),
-            Rejection::Internal | Rejection::Unchecked(Unchecked::UnknownPepper(_)) => {
-                "something went wrong here".into()
-            }
+            Rejection::Internal => "something went wrong here".into(),
             Rejection::InvalidCredentials => "the email address or the password is wrong".into(),
             Rejection::CredentialChanging => "the account is being changed: try again".into(),
             Rejection::AccountPending => "this account is not confirmed yet".into(),

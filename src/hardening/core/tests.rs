@@ -274,15 +274,19 @@ fn what_other_programs_stored_is_verified_over_what_was_sent() {
 }
 
 #[test]
-fn a_pepper_that_is_not_configured_is_named() {
+fn a_record_under_a_pepper_that_is_not_configured_looks_like_a_wrong_password() {
     let (cores, watched) = start(&plan(false), config());
-    let stored = weak(&peppers(OLD), 1);
-    let id = peppers(OLD).newest().id();
+    let weak = weak(&peppers(OLD), 1);
     on_shard(&cores, async |core| {
-        let unchecked = core.check(&peppers(NEW), Some(&stored), &password("right")).await.err();
-        assert_eq!(unchecked, Some(Unchecked::UnknownPepper(id)));
+        let hard = core.check(&peppers(OLD), Some(&weak), &password("right")).await.unwrap();
+        let hard = hardened(&hard).as_str().to_owned();
+        for stored in [&weak, &hard] {
+            let checked = core.check(&peppers(NEW), Some(stored), &password("right")).await.unwrap();
+            assert!(!checked.right && checked.upgrade.is_none());
+        }
     });
-    assert!(watched.hashed.lock().unwrap().is_empty());
+    assert_eq!(watched.hashed.lock().unwrap().len(), 3, "each costs a hash");
+    assert_eq!(cores.report().groups[0].unreadable, 2, "the operator sees it");
 }
 
 #[test]
