@@ -80,6 +80,50 @@ fn what_another_server_left_weak_is_hardened_from_the_queue() {
 const FAST: &[&str] = &["hardening.worker_interval=50ms"];
 
 #[test]
+fn records_that_nobody_can_read_hold_up_none_behind_them() {
+    let deployment = Deployment::new();
+    let first = deployment.serve_with(NO_BACKGROUND);
+    let mut client = first.connect();
+    for number in 0..4 {
+        assert_eq!(client.register(&format!("user{number}@example.com")).status, 201);
+    }
+    deployment.sql("UPDATE users SET password_hash = '$hmac-sha256$damaged' WHERE email <> 'user3@example.com'");
+    deployment.make_claimable();
+    let second = deployment.serve_with(&[FAST[0], "hardening.claim_size=2"]);
+    Metrics::once(&second, "it was hardened", |_| record(&deployment, "user3@example.com").starts_with("$argon2id$"));
+    Metrics::once(&second, "all have left", |_| deployment.sql("SELECT count(*) FROM password_upgrade_queue") == "0");
+    assert_eq!(record(&deployment, "user0@example.com"), "$hmac-sha256$damaged");
+}
+
+#[test]
+fn claim_is_let_go_when_password_cores_have_no_time_for_it() {
+    let deployment = Deployment::new();
+    let first = deployment.serve_with(NO_BACKGROUND);
+    let slow = ["cores.request_shards=1", "cores.password_cores=1", "hardening.passes=64"];
+    let patient = ["hardening.login_deadline=60s", "database.deadline=1s"];
+    let second = deployment.serve_with(&[&slow[..], &patient, FAST].concat());
+    // Keeps the foreground busy for longer than any claim is held.
+    let busy: Vec<_> = (0..30)
+        .map(|number| {
+            let mut client = second.connect();
+            client.send(login(&format!("user{number}@example.com")));
+            client
+        })
+        .collect();
+    first.connect().register("ada@example.com");
+    deployment.make_claimable();
+    let of_this = format!("FROM pg_stat_activity WHERE datname = '{}'", deployment.database());
+    let held = format!("SELECT pid {of_this} AND state = 'idle in transaction' AND now() - xact_start > '1 s'");
+    Metrics::once(&second, "it is claimed", |_| !deployment.sql(&held).is_empty());
+    let claimer = deployment.sql(&held);
+    Metrics::once(&second, "it is let go", |_| deployment.sql(&held).is_empty());
+    let alive = deployment.sql(&format!("SELECT count(*) {of_this} AND pid = {claimer}"));
+    assert_eq!(alive, "1", "let go, and not taken away: {}", second.log());
+    assert!(record(&deployment, "ada@example.com").starts_with("$hmac-sha256$"), "nobody had time for it");
+    drop(busy);
+}
+
+#[test]
 fn password_changed_while_a_login_is_under_way_is_checked_again() {
     let deployment = Deployment::new();
     let server = deployment.serve_with(NO_BACKGROUND);

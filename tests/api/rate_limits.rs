@@ -1,7 +1,8 @@
 //! Guessing passwords is slowed down, exactly and for whoever guesses; nobody locks anybody else out.
 
 use crate::support::{
-    client::{Client, PASSWORD},
+    client::{Client, PASSWORD, request},
+    metrics::Metrics,
     server::{CHEAP, Deployment, Server},
 };
 use serde_json::json;
@@ -40,6 +41,21 @@ fn ten_parallel_guesses_are_allowed_and_no_more() {
     });
     statuses.sort_unstable();
     assert_eq!((&statuses[..10], &statuses[10..]), (&[401; 10][..], &[429; 30][..]));
+}
+
+#[test]
+fn guesses_of_clients_that_hang_up_are_counted_too() {
+    let deployment = Deployment::new();
+    let server = serve(&deployment, &["limits.login_failures_per_account=3"]);
+    server.connect().register("ada@example.com");
+    let body = json!({ "email": "ada@example.com", "password": "guess" }).to_string();
+    for _ in 0..3 {
+        let mut client = server.connect();
+        client.send(request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes()));
+    }
+    let failures = [("event", "login_failed")];
+    Metrics::once(&server, "all were wrong", |page| page.sum("jeday_security_events_total", &failures) == 3.0);
+    assert_eq!(login_from(&mut server.connect(), "203.0.113.1", "ada@example.com", "guess"), 429);
 }
 
 #[test]
