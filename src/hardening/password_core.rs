@@ -247,14 +247,8 @@ impl PasswordCore {
         }
         self.gauges.unreadable.fetch_add(1, Ordering::Relaxed);
         if let Some(suppressed) = self.complaints.admit(Instant::now()) {
-            match pepper {
-                Some(pepper) => {
-                    tracing::error!(%pepper, suppressed, "a password is stored under a pepper that is not configured")
-                }
-                None => {
-                    tracing::error!(suppressed, "a stored password cannot be verified: unknown form, or too costly")
-                }
-            }
+            let pepper = pepper.map(tracing::field::display);
+            tracing::error!(pepper, suppressed, "a stored password cannot be verified: unknown form, pepper or cost");
         }
         None
     }
