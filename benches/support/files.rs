@@ -1,5 +1,4 @@
 //! What an end-to-end bench leaves behind: files of figures and of a picture, and an exit status.
-
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use super::{Outcome, interrupt, options::Measuring, verdict::Verdict};

@@ -1,8 +1,8 @@
 //! What several benches need: a durable PostgreSQL of their own, processes that end with the bench, and users to
 //! store. Measures nothing itself.
 
-// Each bench uses its share of this.
-#![allow(dead_code)]
+// Each bench uses its share of this; one without a test harness leaves the imports of tests unused.
+#![allow(dead_code, unused_imports)]
 
 pub(crate) mod chart;
 pub(crate) mod client;

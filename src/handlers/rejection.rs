@@ -330,7 +330,9 @@ impl From<Rejection> for Reply {
             errors: rejection.errors(),
         };
         let body = serde_json::to_vec(&problem).expect("plain data can be written as JSON");
-        Reply { status, content_type: Some(PROBLEM), fields: rejection.fields(), body: body.into() }
+        let is_refusal =
+            matches!(rejection, Rejection::RateLimited { .. } | Rejection::Unchecked(Unchecked::Busy { .. }));
+        Reply { status, content_type: Some(PROBLEM), fields: rejection.fields(), body: body.into(), is_refusal }
     }
 }
 

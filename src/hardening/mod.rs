@@ -23,7 +23,7 @@ pub use core::{
 pub use fingerprint::Fingerprint;
 pub use hard::{HardRecord, HardRecordError, Material};
 pub use params::{Params, ParamsError, Preset};
-pub use password_core::{AttachError, Checked, PasswordCore, Unchecked, Upgrade};
+pub use password_core::{AttachError, Checked, PasswordCore, Place, Unchecked, Upgrade};
 pub use random::{Random, RandomError};
 pub use record::{ImportedRecord, Record, RecordError, salt_text};
 pub use weak::{Pepper, Peppers, Salt, WeakDigest, WeakRecord};

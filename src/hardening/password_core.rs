@@ -1,7 +1,7 @@
 //! A shard's access to its password cores: is this the password, and make a hard record of that. Decides whether a job
 //! may wait; never computes a memory-hard hash itself, and shows by nothing which records there are.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -33,8 +33,21 @@ pub struct PasswordCore {
     config: CoresConfig,
     /// Most urgent jobs that may wait, over all shards of the group.
     waiting_max: usize,
+    /// Passwords of this shard that were admitted and have not come yet.
+    coming: Cell<usize>,
     random: RefCell<Random>,
     complaints: RateLimited,
+}
+
+/// A place in the queue of the password cores, kept for one password while what is stored for it is looked up. So no
+/// more is looked up than can be checked.
+#[must_use = "the place is given up when this is dropped"]
+pub struct Place<'c>(&'c PasswordCore);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.coming.set(self.0.coming.get() - 1);
+    }
 }
 
 /// Why a shard has no access to its password cores.
@@ -107,19 +120,23 @@ impl PasswordCore {
             gauges,
             config,
             waiting_max: config.urgent_max * cores,
+            coming: Cell::new(0),
             random: RefCell::new(Random::new()?),
             complaints: RateLimited::new(limits::COMPLAINT_INTERVAL),
         })
     }
 
-    /// Whether one more password would be checked in time, as [`PasswordCore::check`] would say now: for asking before
-    /// anything else is done for it.
+    /// Takes a place for one more password, if it would be checked in time: to be asked for before anything else is
+    /// done for it.
     ///
     /// # Errors
     /// [`Unchecked::Busy`].
-    pub fn admit(&self) -> Result<(), Unchecked> {
+    pub fn admit(&self) -> Result<Place<'_>, Unchecked> {
         match self.pressure().decide(self.config.deadline) {
-            Admission::Admit => Ok(()),
+            Admission::Admit => {
+                self.coming.set(self.coming.get() + 1);
+                Ok(Place(self))
+            }
             Admission::Busy { retry_after_s } => Err(Unchecked::Busy { retry_after_s }),
         }
     }
@@ -130,15 +147,16 @@ impl PasswordCore {
     /// Dropping the future leaves the hash to be computed, and its place in the queue taken until then.
     ///
     /// # Errors
-    /// See [`Unchecked`]. [`Unchecked::Busy`] comes at once.
+    /// See [`Unchecked`]. Only other shards can have made it [`Unchecked::Busy`] since the place was taken.
     pub async fn check(
         &self,
+        place: Place<'_>,
         peppers: &Peppers,
         stored: Option<&str>,
         password: &Password,
     ) -> Result<Checked, Unchecked> {
-        self.admit()?;
         let (job, expected) = self.question(peppers, stored, password);
+        drop(place);
         let pending = self.client.try_submit(Urgency::Urgent, job).map_err(|refused| match refused {
             Refused::Full(_) => Unchecked::Busy { retry_after_s: self.pressure().retry_after_s() },
             Refused::Stopped(_) => Unchecked::Stopped,
@@ -181,7 +199,7 @@ impl PasswordCore {
     pub fn pressure(&self) -> Pressure {
         let load = self.client.load(Urgency::Urgent);
         Pressure {
-            waiting: load.waiting,
+            waiting: load.waiting + self.coming.get(),
             waiting_max: self.waiting_max,
             workers: load.workers,
             working: load.working,

@@ -29,3 +29,14 @@ fn every_event_has_its_name_and_holds_no_secret() {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }
+
+#[test]
+fn exchanged_key_is_written_down_where_it_is_exchanged() {
+    let deployment = Deployment::new();
+    let output = deployment.jeday(["keygen", "--rotate", "refresh"]).output().unwrap();
+    let event: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&event["event"], &event["reason"]), (&"key_rotated".into(), &"refresh".into()));
+    let listed = deployment.jeday(["keygen", "--list"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.lines().any(|line| line.contains(event["key"].as_str().unwrap())), "{listed}");
+}
