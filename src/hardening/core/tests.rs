@@ -126,7 +126,6 @@ fn mischief(passes: u32) -> String {
     imported(Params::stored(8, 1, 1).unwrap(), b"x", 32).replace("t=1", &format!("t={passes}"))
 }
 
-/// Asks on a shard of its own, as often as wanted.
 /// As a login does: takes a place, and comes.
 async fn check(
     core: &PasswordCore,
@@ -137,6 +136,7 @@ async fn check(
     core.check(core.admit()?, peppers, stored, password).await
 }
 
+/// Asks on a shard of its own, as often as wanted.
 fn on_shard<T>(cores: &PasswordCores, ask: impl AsyncFnOnce(PasswordCore) -> T) -> T {
     let handle = cores.handle(0);
     shards::block_on(async move { shards::timeout(LONG, ask(handle.attach().unwrap())).await.unwrap() }).unwrap()
@@ -301,15 +301,13 @@ fn a_record_under_a_pepper_that_is_not_configured_looks_like_a_wrong_password() 
     let (cores, watched) = start(&plan(false), config());
     let weak = weak(&peppers(OLD), 1);
     on_shard(&cores, async |core| {
-        let hard = check(&core, &peppers(OLD), Some(&weak), &password("right")).await.unwrap();
-        let hard = hardened(&hard).as_str().to_owned();
-        for stored in [&weak, &hard] {
+        let own = check(&core, &peppers(OLD), Some(&weak), &password("right")).await.unwrap();
+        for stored in [&weak, hardened(&own).as_str()] {
             let checked = check(&core, &peppers(NEW), Some(stored), &password("right")).await.unwrap();
             assert!(!checked.right && checked.upgrade.is_none());
         }
     });
-    assert_eq!(watched.hashed.lock().unwrap().len(), 3, "each costs a hash");
-    assert_eq!(cores.report().groups[0].unreadable, 2, "the operator sees it");
+    assert_eq!((watched.hashed.lock().unwrap().len(), cores.report().groups[0].unreadable), (3, 2));
 }
 
 #[test]
@@ -355,8 +353,7 @@ fn a_job_whose_turn_comes_too_late_is_not_hashed() {
         assert!(timely.await.is_ok());
         assert_eq!(occupying.await, None);
     });
-    assert_eq!(cores.report().groups[0].late, 1);
-    assert_eq!(watched.hashed.lock().unwrap().len(), 2);
+    assert_eq!((watched.hashed.lock().unwrap().len(), cores.report().groups[0].late), (2, 1));
 }
 
 #[test]
