@@ -16,6 +16,7 @@ mod bodies;
 mod command_line;
 mod duplicate_emails;
 mod encryption;
+mod fair_queue;
 mod field_errors;
 mod go_environment;
 mod heads;
