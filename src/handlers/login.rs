@@ -62,9 +62,14 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
         let own = place.take().map_or_else(|| core.admit(origin), Ok)?;
         let checked = core.check(own, server.peppers(), stored, &login.password).await?;
         server.metrics().password_wait.observe(u64::try_from(checked.waited.as_micros()).unwrap_or(u64::MAX));
+        let user = found.as_ref().map(|found| found.user);
         let Some(credentials) = found.filter(|_| checked.right) else {
             attempt.take().into_iter().for_each(Attempt::failed);
-            server.record(&failed(request).reason("wrong_credentials"));
+            let event = failed(request).reason("wrong_credentials");
+            server.record(&match &user {
+                Some(user) => event.user(user),
+                None => event,
+            });
             return Err(Rejection::InvalidCredentials);
         };
         attempt.take().into_iter().for_each(Attempt::succeeded);

@@ -3,16 +3,14 @@
 use crate::support::{
     client::{Client, PASSWORD, request},
     metrics::Metrics,
-    server::{Deployment, Server},
+    server::{CHEAP, Deployment, Server},
 };
 use serde_json::json;
 use std::thread;
 
 fn serve(deployment: &Deployment<'_>, settings: &[&str]) -> Server {
     // Hashes that cost little: what counts here is how many are allowed.
-    let cheap =
-        ["hardening.memory=1MiB", "hardening.passes=1", "hardening.lanes=1", "hardening.allow_weak_parameters=true"];
-    deployment.serve_with(&[&cheap[..], &["server.trusted_proxies=127.0.0.1"], settings].concat())
+    deployment.serve_with(&[CHEAP, &["server.trusted_proxies=127.0.0.1"], settings].concat())
 }
 
 fn login_from(client: &mut Client, address: &str, email: &str, password: &str) -> u16 {
