@@ -223,7 +223,7 @@ impl Rejection {
                 "the request could not be stored now and was not: try again".into()
             }
             Rejection::Unanswered(Unanswered::Unknown) => {
-                "it is not known whether the request was carried out: try again, a registration with the same Idempotency-Key".into()
+                "it is not known whether this was done: try again, a registration with the same Idempotency-Key".into()
             }
             Rejection::Unanswered(Unanswered::Refused) => "the request cannot be stored".into(),
             Rejection::Internal => "something went wrong here".into(),

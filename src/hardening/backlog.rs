@@ -193,8 +193,8 @@ impl Hardened {
     }
 }
 
-/// Writes a record back as it is, with which it leaves the queue: it could never be hardened, and with enough of them at
-/// the head of the queue nobody behind them would ever be.
+/// Writes a record back as it is, with which it leaves the queue: it could never be hardened, and enough of them at the
+/// head of the queue would keep everybody behind them from it.
 fn drop_unreadable(claimed: &Claimed) -> Option<Written> {
     tracing::error!(user = %claimed.user, "a stored password cannot be read, and leaves the queue as it is");
     claimed.password_hash.as_deref().map(|text| Written { user: claimed.user, new: text.as_str().into() })

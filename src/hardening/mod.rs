@@ -10,6 +10,7 @@ mod job;
 pub mod params;
 pub mod password_core;
 mod phc;
+pub mod places;
 pub mod random;
 pub mod record;
 pub mod self_test;
@@ -23,7 +24,8 @@ pub use core::{
 pub use fingerprint::Fingerprint;
 pub use hard::{HardRecord, HardRecordError, Material};
 pub use params::{Params, ParamsError, Preset};
-pub use password_core::{AttachError, Checked, PasswordCore, Place, Unchecked, Upgrade};
+pub use password_core::{AttachError, Checked, PasswordCore, Unchecked, Upgrade};
+pub use places::{Origin, Place};
 pub use random::{Random, RandomError};
 pub use record::{ImportedRecord, Record, RecordError, salt_text};
 pub use weak::{Pepper, Peppers, Salt, WeakDigest, WeakRecord};

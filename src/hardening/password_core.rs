@@ -1,7 +1,7 @@
 //! A shard's access to its password cores: is this the password, and make a hard record of that. Decides whether a job
 //! may wait; never computes a memory-hard hash itself, and shows by nothing which records there are.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::admission::{Admission, Pressure};
 use super::core::{CoresConfig, CoresHandle};
 use super::hard::TAG_BYTES;
 use super::job::{Answer, Gauges, Hashed, Job, Secret, Unhashed};
+use super::places::{Origin, Place, Places};
 use super::weak::{PepperId, SALT_BYTES};
 use super::{HardRecord, ImportedRecord, Material, Pepper, Peppers, Random, RandomError, Record, Salt};
 use crate::account::Password;
@@ -33,21 +34,11 @@ pub struct PasswordCore {
     config: CoresConfig,
     /// Most urgent jobs that may wait, over all shards of the group.
     waiting_max: usize,
-    /// Passwords of this shard that were admitted and have not come yet.
-    coming: Cell<usize>,
+    places: Places,
+    /// Most places of one origin.
+    share: usize,
     random: RefCell<Random>,
     complaints: RateLimited,
-}
-
-/// A place in the queue of the password cores, kept for one password while what is stored for it is looked up. So no
-/// more is looked up than can be checked.
-#[must_use = "the place is given up when this is dropped"]
-pub struct Place<'c>(&'c PasswordCore);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.coming.set(self.0.coming.get() - 1);
-    }
 }
 
 /// Why a shard has no access to its password cores.
@@ -114,30 +105,31 @@ enum Expected {
 
 impl PasswordCore {
     pub(super) fn new(handle: CoresHandle) -> Result<Self, AttachError> {
-        let CoresHandle { handle, gauges, config, cores } = handle;
+        let CoresHandle { handle, gauges, config, cores, shards } = handle;
         Ok(Self {
             client: handle.attach()?,
             gauges,
             config,
             waiting_max: config.urgent_max * cores,
-            coming: Cell::new(0),
+            places: Places::default(),
+            // One that is hashed and one that waits, at least.
+            share: (config.urgent_max * cores / (2 * shards)).max(2),
             random: RefCell::new(Random::new()?),
             complaints: RateLimited::new(limits::COMPLAINT_INTERVAL),
         })
     }
 
-    /// Takes a place for one more password, if it would be checked in time: to be asked for before anything else is
-    /// done for it.
+    /// Takes a place for one more password of this origin, if it would be checked in time: to be asked for before
+    /// anything else is done for it. All shards together leave half of the queue to other origins.
     ///
     /// # Errors
     /// [`Unchecked::Busy`].
-    pub fn admit(&self) -> Result<Place<'_>, Unchecked> {
-        match self.pressure().decide(self.config.deadline) {
-            Admission::Admit => {
-                self.coming.set(self.coming.get() + 1);
-                Ok(Place(self))
-            }
-            Admission::Busy { retry_after_s } => Err(Unchecked::Busy { retry_after_s }),
+    pub fn admit(&self, origin: Origin) -> Result<Place<'_>, Unchecked> {
+        let pressure = self.pressure();
+        let busy = Unchecked::Busy { retry_after_s: pressure.retry_after_s() };
+        match pressure.decide(self.config.deadline) {
+            Admission::Admit => self.places.take(origin, self.share).ok_or(busy),
+            Admission::Busy { .. } => Err(busy),
         }
     }
 
@@ -156,7 +148,7 @@ impl PasswordCore {
         password: &Password,
     ) -> Result<Checked, Unchecked> {
         let (job, expected) = self.question(peppers, stored, password);
-        drop(place);
+        place.arrive();
         let pending = self.client.try_submit(Urgency::Urgent, job).map_err(|refused| match refused {
             Refused::Full(_) => Unchecked::Busy { retry_after_s: self.pressure().retry_after_s() },
             Refused::Stopped(_) => Unchecked::Stopped,
@@ -199,7 +191,7 @@ impl PasswordCore {
     pub fn pressure(&self) -> Pressure {
         let load = self.client.load(Urgency::Urgent);
         Pressure {
-            waiting: load.waiting + self.coming.get(),
+            waiting: load.waiting + self.places.coming(),
             waiting_max: self.waiting_max,
             workers: load.workers,
             working: load.working,
@@ -265,14 +257,8 @@ impl PasswordCore {
         }
         self.gauges.unreadable.fetch_add(1, Ordering::Relaxed);
         if let Some(suppressed) = self.complaints.admit(Instant::now()) {
-            match pepper {
-                Some(pepper) => {
-                    tracing::error!(%pepper, suppressed, "a password is stored under a pepper that is not configured")
-                }
-                None => {
-                    tracing::error!(suppressed, "a stored password cannot be verified: unknown form, or too costly")
-                }
-            }
+            let pepper = pepper.map(tracing::field::display);
+            tracing::error!(pepper, suppressed, "a stored password cannot be verified: unknown form, pepper or cost");
         }
         None
     }

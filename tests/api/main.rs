@@ -17,6 +17,7 @@ mod command_line;
 mod duplicate_emails;
 mod encryption;
 mod expiry;
+mod fair_queue;
 mod field_errors;
 mod go_environment;
 mod hash_parameters;
