@@ -27,7 +27,8 @@ struct Checks {
     password_cores: &'static str,
 }
 
-/// This shard can read and store accounts and have passwords checked; 503 otherwise. Reasons stay in the log: they may name hosts.
+/// This shard can read and store accounts and have passwords checked; 503 otherwise. Reasons stay in the log: they may
+/// name hosts.
 pub(super) fn ready(server: &Server) -> Reply {
     let database = server.statements().are_reachable();
     let password_cores = server.password_core().pressure().workers > 0;

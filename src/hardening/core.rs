@@ -142,8 +142,8 @@ impl PasswordCores {
             let build = move |worker: usize| {
                 let mut hasher = make()?;
                 // The first hash takes the memory from the kernel, which can take longer than the hash; the second
-                // tells how long one takes. At idle priority that could hold up the start for as long as the machine
-                // is busy: there the first rest takes the memory.
+                // tells how long one takes. At idle priority that could hold up the start for as long as the machine is
+                // busy: there the first rest does it.
                 if !idle[worker] {
                     hasher.hash(config.params, &[0; 32], &[0; 16], &mut [0; 32])?;
                     let began = Instant::now();

@@ -1,6 +1,6 @@
-//! Places in the queue of the password cores: taken before what is stored is looked up, held until the password has been
-//! checked. No origin holds more than its share, so that one who has only right passwords cannot keep all others out.
-//! Never waits.
+//! Places in the queue of the password cores: taken before what is stored is looked up, held until the password has
+//! been checked. No origin holds more than its share, so that one who has only right passwords cannot keep all others
+//! out. Never waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use crate::{
     random, seed,
     support::{
         client::{Client, Reply, Tokens, nth},
+        metrics::Metrics,
         postgres::{Spec, TestCluster},
         server::{CHEAP, Deployment, PATIENCE},
     },
@@ -27,8 +28,6 @@ struct Shared {
     stop: AtomicBool,
     /// Confirmed logins, refreshes and answers of `me`.
     confirmed: AtomicUsize,
-    /// Answers that were 503.
-    refused: AtomicUsize,
 }
 
 impl Shared {
@@ -52,7 +51,6 @@ impl Shared {
             assert_eq!(reply.status, 503, "{reply:?}");
             assert!(reply.field("Retry-After").is_some(), "{reply:?}");
             assert!(Instant::now() < until, "service does not come back: {reply:?}");
-            self.refused.fetch_add(1, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -83,12 +81,7 @@ fn nobody_is_logged_out_by_a_database_that_dies() {
     let settings = ["tokens.refresh_grace=60s", "tokens.sessions_per_user=1000"];
     let server = deployment.serve_with(&[CHEAP, &settings].concat());
     server.connect().register_many(clients);
-    let shared = Shared {
-        address: server.address(),
-        stop: AtomicBool::new(false),
-        confirmed: AtomicUsize::new(0),
-        refused: AtomicUsize::new(0),
-    };
+    let shared = Shared { address: server.address(), stop: AtomicBool::new(false), confirmed: AtomicUsize::new(0) };
     let sessions: Vec<Tokens> = thread::scope(|scope| {
         let living: Vec<_> = (0..clients)
             .map(|number| {
@@ -109,7 +102,8 @@ fn nobody_is_logged_out_by_a_database_that_dies() {
         shared.stop.store(true, Ordering::Relaxed);
         living.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
-    assert!(shared.refused.load(Ordering::Relaxed) > 0, "nobody noticed anything");
+    // Clients need not have noticed: what comes back within the deadline is waited for.
+    assert!(Metrics::of(&server).sum("jeday_database_reconnects_total", &[]) > 0.0, "the database never went away");
     // What was confirmed is in the table, at the generation that was confirmed last.
     let rows = deployment.sql("SELECT id || ' ' || generation FROM sessions");
     let stored: HashMap<&str, &str> = rows.lines().map(|row| row.split_once(' ').unwrap()).collect();
