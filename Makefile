@@ -29,6 +29,12 @@ test: ## Run every test, against a real PostgreSQL and a real PgBouncer
 	@scripts/install-packages.sh postgresql pgbouncer
 	cargo test --workspace --locked --no-fail-fast
 
+.PHONY: api-check
+api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
+	@scripts/install-packages.sh postgresql python3-venv
+	cargo build --locked --bin jeday
+	@tests/schemathesis/run.sh $(TARGET)/debug/jeday $(ARGS)
+
 .PHONY: lint
 lint: ## Check the format, and let Clippy look at everything
 	cargo fmt --all --check
@@ -55,6 +61,11 @@ bench: ## Measure the parts, one by one
 bench-register: ## Measure registration end to end against PostgreSQL alone, in 6 minutes (ARGS=--quick: less)
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench register -- $(ARGS)
+
+.PHONY: bench-password
+bench-password: ## Measure logins, hardening and sessions end to end, in 8 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench password -- $(ARGS)
 
 .PHONY: doc
 doc: ## Build the documentation of the crates

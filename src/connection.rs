@@ -7,8 +7,10 @@ use crate::{
     handlers::{self, Rejection, Reply, Request},
     http::{
         body::{self, BodyDecoder, BodyError, BodyLimits},
+        forwarded,
         framing::BodyFraming,
         head::{self, Head, HeadLimits, HeadProgress},
+        network::Networks,
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
@@ -22,6 +24,7 @@ use input::Input;
 use shards::{Stream, Watch};
 use std::{
     io,
+    net::{IpAddr, Ipv4Addr},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -42,6 +45,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// For a reply to be taken by the client.
     pub write_timeout: Duration,
+    /// Who may say for whom a request comes.
+    pub trusted_proxies: Networks,
 }
 
 /// Kinds of requests that cannot be read, for the metrics.
@@ -49,7 +54,9 @@ pub const PARSE_ERRORS: &[&str] = &["head", "body"];
 
 /// Serves the connection to its end, under the deadlines of `watch`.
 pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, table: &'static Table) {
-    let mut connection = Connection { server: &server, stream, watch, input: Input::default(), table, is_new: true };
+    let peer = stream.peer_address().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let input = Input::default();
+    let mut connection = Connection { server: &server, stream, peer, watch, input, table, is_new: true };
     let reason = connection.run().await;
     server.metrics().connections.closed(reason);
 }
@@ -66,6 +73,7 @@ pub async fn turn_away(server: Rc<Server>, stream: Stream) {
 struct Connection<'s> {
     server: &'s Rc<Server>,
     stream: Stream,
+    peer: IpAddr,
     watch: Watch,
     input: Input,
     table: &'static Table,
@@ -190,7 +198,11 @@ impl Connection<'_> {
 
     async fn respond(&self, endpoint: Result<Endpoint, Rejection>, head: &Head<'_>, body: &[u8]) -> Outgoing {
         let (route, reply) = match endpoint {
-            Ok(endpoint) => (endpoint as usize, handlers::handle(self.server, endpoint, Request { head, body }).await),
+            Ok(endpoint) => {
+                let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
+                let request = Request { head, body, client };
+                (endpoint as usize, handlers::handle(self.server, endpoint, request).await)
+            }
             Err(rejection) => (UNROUTED, rejection.into()),
         };
         let keep_alive = head.keep_alive && !self.server.stop().requested();

@@ -15,6 +15,8 @@ pub mod http;
 pub mod keys;
 pub mod limits;
 pub mod postgres;
+pub mod rate_limit;
 pub mod routes;
 pub mod server;
 pub mod telemetry;
+pub mod tokens;

@@ -32,6 +32,10 @@ pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A fault that goes on is logged once in this time, with a count of what was left out.
 pub const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Security events of one kind that a shard writes to the log in a second; the others are only counted. Enough to see
+/// who guesses and how, while a flood on 64 shards stays below what the log's writer can take.
+pub const SECURITY_RECORDS_PER_SECOND: u32 = 50;
+
 /// What `Retry-After` says in a 503, in seconds: a queue or a database that is back is so within this time.
 pub const RETRY_AFTER_S: u64 = 1;
 
@@ -79,5 +83,147 @@ pub const EXPIRY_STEP_PAUSE: Duration = Duration::from_millis(200);
 /// Registrations with an `Idempotency-Key` of one shard that wait to be sent.
 pub const ONCE_QUEUE_MAX: usize = 4096;
 
+/// Items of one statement about sessions: as many as two hundred clients that wait at once, and a few milliseconds of
+/// the connection.
+pub const SESSION_BATCH_MAX: usize = 256;
+
+/// Items of each such statement that wait on one shard: about as many as it has clients at full load.
+pub const SESSION_QUEUE_MAX: usize = 8192;
+
+/// How often a login starts over because the password was changed while it was checked. Nobody changes it three times
+/// in a row by chance.
+pub const CREDENTIAL_CHANGES_MAX: u32 = 3;
+
+/// How often a refresh looks again because another request was faster with the same token. Once is enough, unless the
+/// session moves on by more than one generation meanwhile.
+pub const ROTATIONS_RACED_MAX: u32 = 3;
+
+/// Characters of a `User-Agent` that a session keeps: enough to tell a browser from another, in a list for people.
+pub const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// New records of one shard that are hardened through memory at a time: about what a password core does in a second.
+/// More than that is the durable queue's.
+pub const FRESH_IN_FLIGHT_MAX: usize = 64;
+
+/// How long a new record may wait for a password core before it is left to the durable queue.
+pub const FRESH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Age at which a record in the durable queue may be claimed. Younger ones are on their way through memory, and would
+/// be hashed twice.
+pub const CLAIM_AGE: Duration = Duration::from_secs(10);
+
+/// Workers on the durable queue for each group of password cores: one claims and writes back while the records of the
+/// other are hashed.
+pub const BACKLOG_WORKERS: usize = 2;
+
+/// Hashes that nobody waits for in front of one group of password cores: some seconds of work, so that none is idle
+/// between two claims.
+pub const BACKGROUND_QUEUE_MAX: usize = 256;
+
+/// Pause before another try when others have filled the queue in front of the password cores: a few hashes.
+pub const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Pause between two looks at how much is left in the durable queue: counting costs some milliseconds.
+pub const BACKLOG_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How much work one claim takes: rows are locked no longer than this while the password core is free.
+pub const CLAIM_WORK: Duration = Duration::from_secs(1);
+
+/// How long a claim is held at most, whatever else the password core has to do; what is not done by then is released.
+pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
+
+const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
+const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
+/// First delay after the free wrong passwords, for an account and for an address; it doubles with each further one.
+pub const LOGIN_DELAY_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest delay between wrong passwords for one account: some 100 guesses a day, of which a year's do not find a
+/// password that is not among the common ones.
+pub const LOGIN_ACCOUNT_DELAY_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// One wrong password for an account is forgotten in this time: who mistypes now and then is never delayed.
+pub const LOGIN_ACCOUNT_FORGET: Duration = Duration::from_secs(3_600);
+
+/// Longest delay between wrong passwords from one address. Many people may share it, so it stays short.
+pub const LOGIN_ADDRESS_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// One wrong password from an address is forgotten in this time: 60 an hour are what a thousand people mistype.
+pub const LOGIN_ADDRESS_FORGET: Duration = Duration::from_secs(60);
+
+/// How long an address counts as known for an account after it has logged in from there: as long as a session that
+/// nobody uses, by default.
+pub const LOGIN_KNOWN_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Sets of 7 cells and 64 bytes, as a power of two: 57,000 accounts, or addresses, with recent failures, in 512 KiB.
+pub const RATE_LIMIT_SETS_LOG2: u32 = 13;
+
+/// Sets of 7 pairs of account and address that are known: 230,000 in 2 MiB.
+pub const LOGIN_KNOWN_SETS_LOG2: u32 = 15;
+
+/// The time in which `limits.registrations_per_address` are allowed.
+pub const REGISTRATION_PERIOD: Duration = Duration::from_secs(3_600);
+
+const _: () = assert!(
+    LOGIN_ACCOUNT_DELAY_MAX.as_secs() <= LOGIN_ACCOUNT_FORGET.as_secs()
+        && LOGIN_ADDRESS_DELAY_MAX.as_secs() <= LOGIN_ADDRESS_FORGET.as_secs(),
+    "no delay is longer than what makes it grow is remembered"
+);
+/// Longest access token that is looked at: ours have about 550 bytes, and 1,841 with the longest names.
+pub const ACCESS_TOKEN_BYTES_MAX: usize = 2 << 10;
+
+/// Longest name of a token's issuer or audience: a host name has 253 characters.
+pub const TOKEN_NAME_BYTES_MAX: usize = 255;
+
+/// How far the clocks of two nodes may be apart, in seconds, for a token of one to be taken by the other.
+pub const CLOCK_SKEW_S: i64 = 30;
+/// What is kept of a client's `User-Agent`, in bytes: those of browsers have about 120. The table checks it too.
+pub const USER_AGENT_BYTES_MAX: usize = 512;
+
+/// Sessions looked at in one step of their clean-up, whether they have expired or not: a few milliseconds.
+pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
+
+/// Weak records that are counted at most: beyond, the backlog is large, and counting it costs more than it tells.
+pub const BACKLOG_COUNT_MAX: i64 = 100_000;
+
+/// Most memory of one Argon2id hash, in KiB: 4 GiB, twice the most that RFC 9106 section 4 recommends. More is a slip
+/// of the hand.
+pub const ARGON2_MEMORY_KIB_MAX: u32 = 4 << 20;
+
+/// Most passes of one Argon2id hash. Whoever has the time for more has it for more memory, which protects better.
+pub const ARGON2_PASSES_MAX: u32 = 64;
+
+/// Most lanes of one Argon2id hash. They are computed one after the other, so more than a cracking machine's cores
+/// serve nobody.
+pub const ARGON2_LANES_MAX: u32 = 64;
+
+/// Most memory that a stored hash may ask for when less is configured, in KiB: 256 MiB, the most among the defaults of
+/// known libraries (libsodium's "moderate"). Each worker may hold it for as long as that hash takes.
+pub const ARGON2_STORED_MEMORY_KIB_MAX: u32 = 256 << 10;
+
+/// Most blocks of 1 KiB that a stored hash may have computed: a quarter of a second of a password core, and what three
+/// passes over the memory above take.
+pub const ARGON2_STORED_WORK_KIB_MAX: u64 = 1 << 20;
+
+/// Blocks of 1 KiB that the comparison of both Argon2id engines at start computes with the configured passes and
+/// lanes: a few milliseconds, and large enough for the memory to come in huge pages, as it does for real hashes.
+pub const ARGON2_SELF_TEST_WORK_KIB: u32 = 8 << 10;
+
+/// Comparisons on small random inputs at start; a millisecond together.
+pub const ARGON2_SELF_TEST_ROUNDS: usize = 8;
+
+/// How long hash memory lies unused before it is wiped. What the last hash left is of use to somebody who reads the
+/// process's memory; wiping after each hash would cost 5 to 9 percent of it.
+pub const HASH_MEMORY_WIPED_AFTER: Duration = Duration::from_secs(5);
+
+/// Longest `Retry-After` of a full password queue, in seconds: by then the load is another one.
+pub const PASSWORD_RETRY_AFTER_S_MAX: u64 = 60;
+
+const _: () = assert!(
+    ARGON2_STORED_MEMORY_KIB_MAX <= ARGON2_MEMORY_KIB_MAX
+        && ARGON2_STORED_WORK_KIB_MAX >= 3 * ARGON2_STORED_MEMORY_KIB_MAX as u64,
+    "a stored hash of the most memory may have three passes"
+);
+const _: () = assert!(RETRY_AFTER_S <= PASSWORD_RETRY_AFTER_S_MAX, "clients are told a time in some order");
 const _: () = assert!(INPUT_STOCK_MAX * INPUT_BYTES_FIRST <= 4 << 20, "a shard's stock stays under 4 MiB");
 const _: () = assert!(STATEMENT_DEADLINE_PERCENT < 100, "looking again needs time after the statement's deadline");
+const _: () = assert!(ACCESS_TOKEN_BYTES_MAX < HEAD.head_bytes_max, "a token fits the head that it stands in");

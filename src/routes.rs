@@ -11,6 +11,14 @@ use crate::{
 #[allow(missing_docs)]
 pub enum Endpoint {
     Register,
+    Login,
+    Refresh,
+    Logout,
+    LogoutAll,
+    Me,
+    Sessions,
+    Session,
+    PasetoKeys,
     HealthLive,
     HealthReady,
     Health,
@@ -21,12 +29,29 @@ pub enum Endpoint {
 /// One path and the method it answers to; GET implies HEAD (RFC 9110 section 9.3.2).
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// As clients send it, without escapes.
+    /// As clients send it, without escapes; a last segment of `{id}` stands for any one segment.
     pub path: &'static str,
     /// GET or another method.
     pub method: Method,
     /// Who answers.
     pub endpoint: Endpoint,
+}
+
+impl Route {
+    fn matches(&self, path: &str) -> bool {
+        match self.path.strip_suffix(ANY_SEGMENT) {
+            None => self.path == path,
+            Some(fixed) => parameter(fixed, path).is_some(),
+        }
+    }
+}
+
+/// What a pattern ends in that leaves its last segment to the client.
+const ANY_SEGMENT: &str = "{id}";
+
+/// The segment of `path` behind `fixed`, when there is exactly one.
+fn parameter<'p>(fixed: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(fixed).filter(|segment| !segment.is_empty() && !segment.contains('/'))
 }
 
 /// A set of routes that one listener serves.
@@ -39,6 +64,14 @@ const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route 
 /// What clients may ask for.
 pub const PUBLIC: &Table = &[
     route(Method::Post, "/auth/register", Endpoint::Register),
+    route(Method::Post, "/auth/login", Endpoint::Login),
+    route(Method::Post, "/auth/refresh", Endpoint::Refresh),
+    route(Method::Post, "/auth/logout", Endpoint::Logout),
+    route(Method::Post, "/auth/logout-all", Endpoint::LogoutAll),
+    route(Method::Get, "/auth/me", Endpoint::Me),
+    route(Method::Get, "/auth/sessions", Endpoint::Sessions),
+    route(Method::Delete, "/auth/sessions/{id}", Endpoint::Session),
+    route(Method::Get, "/.well-known/paseto-keys", Endpoint::PasetoKeys),
     route(Method::Get, "/health/live", Endpoint::HealthLive),
     route(Method::Get, "/health/ready", Endpoint::HealthReady),
     route(Method::Get, "/health", Endpoint::Health),
@@ -59,6 +92,14 @@ pub const UNROUTED: usize = NAMES.len() - 1;
 /// Names of the endpoints for metrics, by [`Endpoint`]; the last is [`UNROUTED`].
 pub const NAMES: &[RouteName] = &[
     RouteName { method: "POST", path: "/auth/register" },
+    RouteName { method: "POST", path: "/auth/login" },
+    RouteName { method: "POST", path: "/auth/refresh" },
+    RouteName { method: "POST", path: "/auth/logout" },
+    RouteName { method: "POST", path: "/auth/logout-all" },
+    RouteName { method: "GET", path: "/auth/me" },
+    RouteName { method: "GET", path: "/auth/sessions" },
+    RouteName { method: "DELETE", path: "/auth/sessions/{id}" },
+    RouteName { method: "GET", path: "/.well-known/paseto-keys" },
     RouteName { method: "GET", path: "/health/live" },
     RouteName { method: "GET", path: "/health/ready" },
     RouteName { method: "GET", path: "/health" },
@@ -75,7 +116,7 @@ pub const NAMES: &[RouteName] = &[
 pub fn find(table: &Table, method: Method, raw_path: &str) -> Result<Endpoint, Rejection> {
     let path = path::canonical(raw_path);
     let mut allow = None;
-    for route in table.iter().filter(|route| route.path == path) {
+    for route in table.iter().filter(|route| route.matches(&path)) {
         if route.method == method || (route.method == Method::Get && method == Method::Head) {
             return Ok(route.endpoint);
         }
@@ -105,6 +146,16 @@ mod tests {
     fn head_is_answered_wherever_get_is() {
         assert_eq!(find(PUBLIC, Method::Head, "/health"), Ok(Endpoint::Health));
         assert_eq!(find(PUBLIC, Method::Head, "/auth/register"), Err(Rejection::MethodNotAllowed("POST")));
+    }
+
+    #[test]
+    fn pattern_stands_for_one_segment_and_no_more() {
+        let find = |path| find(PUBLIC, Method::Delete, path);
+        assert_eq!(find("/auth/sessions/0198"), Ok(Endpoint::Session));
+        assert_eq!(find("/auth/sessions"), Err(Rejection::MethodNotAllowed("GET, HEAD")));
+        for path in ["/auth/sessions/", "/auth/sessions/0198/", "/auth/sessions/a/b", "/auth/sessionsx"] {
+            assert_eq!(find(path), Err(Rejection::NotFound), "{path}");
+        }
     }
 
     #[test]

@@ -1,25 +1,29 @@
 //! What one request shard owns; wires the stages together. Nothing here is shared with another shard, but counters
 //! that each shard alone writes and secrets that nobody writes.
 
+mod accept;
+mod hardener;
+mod statements;
+mod upkeep;
+
 use crate::{
     account::{PasswordPolicy, RoutingKey},
-    batch::{Group, GroupBuilder, GroupConfig, Intake, Window},
+    batch::{GroupConfig, Window},
     connection,
-    hardening::{Fingerprint, Peppers, Random, RandomError},
+    hardening::{
+        AttachError, BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random,
+        RandomError,
+    },
     http::date::{DATE_BYTES, DateCache},
-    limits::{
-        ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, EXPIRY_INTERVAL, EXPIRY_STEP_PAUSE, INPUT_BYTES_FIRST,
-        INPUT_STOCK_MAX, ONCE_QUEUE_MAX, OUTPUT_KEPT_BYTES_MAX,
-    },
-    postgres::statements::{
-        expire_keys::ExpireKeys,
-        register::{NewUser, Register, Registered},
-        register_once::{self, RegisterOnce},
-    },
+    limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
+    rate_limit::RateLimiter,
     routes::{self, Table},
-    telemetry::{Names, RateLimited, Recorder, Registry},
+    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    tokens::{AccessTokens, RefreshTokens},
 };
-use shards::{Acceptor, Deadlines, Listener, Shard, Stop};
+use hardener::Hardener;
+use shards::{Deadlines, Listener, Shard, Stop};
+use statements::Statements;
 use std::{
     cell::{Cell, RefCell, RefMut},
     io,
@@ -43,24 +47,62 @@ pub struct Config {
     pub connection: connection::Config,
     /// Clients of one shard at most.
     pub connections_max: usize,
-    /// The way to the database; shards make connections of their own.
-    pub database: GroupConfig,
+    /// The way to the database for what writes; shards make connections of their own.
+    pub write: GroupConfig,
+    /// The way to the database for what only reads.
+    pub read: GroupConfig,
     /// How registrations are batched.
     pub registration: Window,
     /// Registrations of one shard that wait to be sent, at most.
     pub registration_queue_max: usize,
     /// What a password must look like.
     pub passwords: PasswordPolicy,
+    /// Who may log in, and for how long.
+    pub policy: Policy,
+    /// Whether what is stored weak is hardened here.
+    pub hardens: bool,
     /// Whether a server is accepted that may lose confirmed commits; shown by `/health`.
     pub allow_unsafe_durability: bool,
 }
 
-/// Secrets, read once at the start.
-pub struct Secrets {
+/// Who may log in, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Whether users that have confirmed nothing yet may.
+    pub pending_may_log_in: bool,
+    /// When sessions end.
+    pub sessions: SessionLimits,
+    /// How long a refresh token that was replaced is answered with its successor.
+    pub refresh_grace: Duration,
+}
+
+/// When sessions end.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// From the last refresh.
+    pub idle: Duration,
+    /// From the login.
+    pub absolute: Duration,
+    /// With more sessions than this of one user, the oldest ends.
+    pub per_user_max: u32,
+}
+
+/// What all shards of the process share: secrets that nobody writes, and the count of attempts, which takes no lock.
+pub struct Process {
     /// What weak records are made with.
     pub peppers: Peppers,
     /// What buckets are made with.
     pub routing_key: RoutingKey,
+    /// What access tokens are made with.
+    pub access_tokens: AccessTokens,
+    /// What refresh tokens are made with.
+    pub refresh_tokens: RefreshTokens,
+    /// Who has tried how often.
+    pub rate_limiter: RateLimiter,
+    /// When the process began: the one clock of the rate limits.
+    pub started: Instant,
+    /// Counts of all shards.
+    pub registry: Arc<Registry>,
 }
 
 /// A shard could not start.
@@ -68,7 +110,9 @@ pub struct Secrets {
 #[allow(missing_docs)]
 pub enum StartError {
     #[error("cannot serve a listening socket: {0}")]
-    Listen(#[from] io::Error),
+    Listen(io::Error),
+    #[error(transparent)]
+    PasswordCores(#[from] AttachError),
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -76,8 +120,7 @@ pub enum StartError {
 /// One shard's state; connections share it.
 pub struct Server {
     config: Arc<Config>,
-    secrets: Arc<Secrets>,
-    registry: Arc<Registry>,
+    process: Arc<Process>,
     metrics: Recorder,
     stop: Stop,
     deadlines: Deadlines,
@@ -85,137 +128,99 @@ pub struct Server {
     date: RefCell<DateCache>,
     inputs: RefCell<Vec<Vec<u8>>>,
     output: Cell<Vec<u8>>,
-    database: Group,
-    registrations: Intake<NewUser, Registered>,
-    registrations_once: Intake<register_once::Item, register_once::Outcome>,
-    expiry: Intake<(), bool>,
+    statements: Statements,
+    password_core: Rc<PasswordCore>,
+    hardener: Hardener,
+    security: SecurityLog,
 }
 
-/// Serves until the shard is told to stop and has drained. `listeners` say what is served on each; `on_ready` is called
-/// once the database can be reached.
+/// What a shard is started with of its own.
+pub struct Own {
+    /// Its sockets, and what is served on each.
+    pub listeners: Vec<(Listener, &'static Table)>,
+    /// The way to the password cores near it.
+    pub password_cores: CoresHandle,
+    /// How it works off the durable queue, if that is its task, and where it tells how much there is.
+    pub backlog: Option<(BacklogConfig, BacklogGauge)>,
+}
+
+/// Serves until the shard is told to stop and has drained; `on_ready` is called once the database can be reached.
 ///
 /// # Errors
 /// [`StartError`] before the first request.
 pub async fn run(
     shard: Shard,
     config: Arc<Config>,
-    secrets: Arc<Secrets>,
-    registry: Arc<Registry>,
-    listeners: Vec<(Listener, &'static Table)>,
+    process: Arc<Process>,
+    own: Own,
     on_ready: impl FnOnce() + 'static,
 ) -> Result<(), StartError> {
-    let server = Rc::new(Server::new(&shard, config, secrets, registry)?);
+    let server = Rc::new(Server::new(&shard, config, process, &own.password_cores)?);
     let mut accepting = Vec::new();
-    for (listener, table) in listeners {
-        accepting.push(shards::spawn(accept(server.clone(), listener.start()?, table)));
+    for (listener, table) in own.listeners {
+        let acceptor = listener.start().map_err(StartError::Listen)?;
+        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, table)));
     }
-    let database = server.database.clone();
+    let reached = server.clone();
     shards::spawn(async move {
-        database.ready().await;
+        reached.statements.reached().await;
         on_ready();
     })
     .detach();
-    let _expiry = (shard.index == 0).then(|| shards::spawn(expire_keys(server.expiry.clone())));
+    let _upkeep = (shard.index == 0).then(|| {
+        let statements = &server.statements;
+        [
+            shards::spawn(upkeep::expire_keys(statements.expire_keys.clone())),
+            shards::spawn(upkeep::expire_sessions(statements.expire_sessions.clone())),
+        ]
+    });
+    let backlog = own.backlog.map(|(config, gauge)| work_off(&server, &config, &gauge));
     for task in accepting {
         task.await;
     }
+    server.stop.wait().await;
+    // A claim under way ends with its connection, and what it held is free again.
+    drop(backlog);
     server.deadlines.expire_idle();
     server.deadlines.drained().await;
-    server.database.drain().await;
+    server.statements.drain().await;
     Ok(())
 }
 
-/// Forgets idempotency keys whose time has come, for as long as the server runs. Several nodes may do so at once.
-async fn expire_keys(expiry: Intake<(), bool>) {
-    loop {
-        shards::sleep(EXPIRY_INTERVAL).await;
-        while let Ok(answer) = expiry.submit(()) {
-            // What fails now is tried again after the interval.
-            if answer.await != Ok(true) {
-                break;
-            }
-            shards::sleep(EXPIRY_STEP_PAUSE).await;
-        }
-    }
-}
-
-/// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
-async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
-    let complaints = RateLimited::new(COMPLAINT_INTERVAL);
-    let mut in_a_row = 0;
-    while !server.stop.requested() {
-        let next = async { Some(acceptor.accept().await) };
-        let stopped = async {
-            server.stop.wait().await;
-            None
-        };
-        match futures_lite::future::or(next, stopped).await {
-            Some(Ok(stream)) => {
-                admit(&server, stream, table);
-                in_a_row += 1;
-                if in_a_row == ACCEPTS_PER_TURN {
-                    in_a_row = 0;
-                    shards::yield_now().await;
-                }
-            }
-            Some(Err(error)) => {
-                if let Some(suppressed) = complaints.admit(Instant::now()) {
-                    tracing::warn!(%error, suppressed, "cannot accept a connection");
-                }
-                // Out of descriptors or memory: both are given back only by connections that end.
-                shards::sleep(ACCEPT_PAUSE).await;
-            }
-            None => break,
-        }
-    }
-    // Not without a bound: clients may go on connecting as fast as this takes them.
-    while server.deadlines.len() < server.config.connections_max
-        && let Some(stream) = acceptor.accept_waiting()
-    {
-        admit(&server, stream, table);
-    }
-}
-
-/// Admits a connection, or turns it away when the shard has as many as it may.
-fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
-    if server.deadlines.len() >= server.config.connections_max {
-        server.metrics.connections.refused.inc();
-        shards::spawn(connection::turn_away(server.clone(), stream)).detach();
-    } else {
-        server.metrics.connections.accepted.inc();
-        // Watched from here on, not from the task's first turn: it counts in the bound, and draining waits for it.
-        let watch = server.deadlines.watch();
-        shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
-    }
+/// Works off the durable queue until the tasks are dropped: one worker claims while another's claim is hashed.
+fn work_off(server: &Server, config: &BacklogConfig, gauge: &BacklogGauge) -> Vec<shards::Task<()>> {
+    let worker = |number| {
+        let gauge = (number == 0).then(|| gauge.clone());
+        shards::spawn(BacklogWorker::new(config.clone(), server.password_core.clone(), gauge).run())
+    };
+    (0..BACKLOG_WORKERS).map(worker).collect()
 }
 
 impl Server {
     fn new(
         shard: &Shard,
         config: Arc<Config>,
-        secrets: Arc<Secrets>,
-        registry: Arc<Registry>,
+        process: Arc<Process>,
+        password_cores: &CoresHandle,
     ) -> Result<Server, StartError> {
-        let metrics = registry.claim(shard.index);
-        let mut group = GroupBuilder::new(config.database.clone(), metrics.clone());
-        let registrations = group.statement::<Register>(config.registration, config.registration_queue_max);
-        let registrations_once = group.statement::<RegisterOnce>(config.registration, ONCE_QUEUE_MAX);
-        let expiry = group.statement::<ExpireKeys>(Window { length_max: 1, wait: Duration::ZERO }, 1);
+        let metrics = process.registry.claim(shard.index);
+        let statements = Statements::start(&config, &metrics);
+        let password_core = Rc::new(password_cores.attach()?);
+        let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
-            database: group.start(),
             random: RefCell::new(Random::new()?),
-            date: RefCell::new(DateCache::new(unix_seconds())),
+            date: RefCell::new(DateCache::new(unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
             deadlines: Deadlines::default(),
-            config,
-            secrets,
-            registry,
-            metrics,
             stop: shard.stop.clone(),
-            registrations,
-            registrations_once,
-            expiry,
+            config,
+            process,
+            metrics,
+            statements,
+            password_core,
+            hardener,
+            security: SecurityLog::default(),
         })
     }
 
@@ -228,15 +233,15 @@ impl Server {
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
-        &self.registry
+        &self.process.registry
     }
 
     pub(crate) fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    pub(crate) fn database(&self) -> &Group {
-        &self.database
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     pub(crate) fn allows_unsafe_durability(&self) -> bool {
@@ -247,33 +252,65 @@ impl Server {
         &self.config.passwords
     }
 
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
     pub(crate) fn peppers(&self) -> &Peppers {
-        &self.secrets.peppers
+        &self.process.peppers
     }
 
     pub(crate) fn routing_key(&self) -> &RoutingKey {
-        &self.secrets.routing_key
+        &self.process.routing_key
+    }
+
+    pub(crate) fn access_tokens(&self) -> &AccessTokens {
+        &self.process.access_tokens
+    }
+
+    pub(crate) fn refresh_tokens(&self) -> &RefreshTokens {
+        &self.process.refresh_tokens
+    }
+
+    /// The time of day, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        unix_ms()
+    }
+
+    /// The time of day as tokens have it, in seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> i64 {
+        (unix_ms() / 1000).cast_signed()
+    }
+
+    /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.process.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.process.rate_limiter
+    }
+
+    /// Notes a security event, in the log and among the metrics.
+    pub(crate) fn record(&self, event: &SecurityEvent<'_>) {
+        self.security.record(event, &self.metrics.security, Instant::now());
+    }
+
+    pub(crate) fn password_core(&self) -> &PasswordCore {
+        &self.password_core
+    }
+
+    pub(crate) fn hardener(&self) -> &Hardener {
+        &self.hardener
     }
 
     pub(crate) fn random(&self) -> RefMut<'_, Random> {
         self.random.borrow_mut()
     }
 
-    pub(crate) fn registrations(&self) -> &Intake<NewUser, Registered> {
-        &self.registrations
-    }
-
-    pub(crate) fn registrations_once(&self) -> &Intake<register_once::Item, register_once::Outcome> {
-        &self.registrations_once
-    }
-
-    pub(crate) fn fingerprints(&self, parts: &[&[u8]]) -> Vec<Fingerprint> {
-        self.secrets.peppers.fingerprints(parts)
-    }
-
     /// Now, as `Date` shows it.
     pub(crate) fn date(&self) -> [u8; DATE_BYTES] {
-        *self.date.borrow_mut().get(unix_seconds())
+        *self.date.borrow_mut().get(unix_ms() / 1000)
     }
 
     /// A buffer to read into, from the shard's stock.
@@ -305,6 +342,7 @@ impl Server {
     }
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }

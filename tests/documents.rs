@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use jeday::config::{Config, FileText, Sources, settings};
+use jeday::telemetry::SecurityEventKind;
 use serde_json::Value;
 use std::{collections::BTreeMap, env, fs, path::Path, process::Command};
 
@@ -49,6 +50,37 @@ fn the_readme_lists_every_code_with_its_status() {
     described.sort();
     listed.sort();
     assert_eq!(listed, described);
+}
+
+#[test]
+fn the_readme_lists_every_security_event_with_its_fields() {
+    let listed =
+        cells(&section("README.md", "security events: those of src/telemetry/security.rs", "end of security events"));
+    let listed: Vec<_> = listed.into_iter().map(|row| [row[0].clone(), row[1].clone(), row[2].clone()]).collect();
+    let recorded =
+        SecurityEventKind::ALL.map(|kind| [kind.name(), kind.level(), &kind.fields().join(", ")].map(str::to_owned));
+    assert_eq!(listed, recorded);
+}
+
+#[test]
+fn every_metric_that_the_readme_names_is_exported() {
+    let mut exported = String::new();
+    for folder in ["src/telemetry", "src/telemetry/prometheus"] {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                exported += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let readme = read("README.md");
+    let named = readme.split('`').filter(|text| text.starts_with("jeday_"));
+    let mut count = 0;
+    for name in named {
+        assert!(exported.contains(&format!("\"{name}\"")), "the README names {name}");
+        count += 1;
+    }
+    assert!(count > 0);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //! start.
 
 use crate::{
-    http, procfs,
     results::IdleFigures,
-    server::{Server, Setup},
-    support::{Outcome, interrupt},
+    support::{
+        Outcome, http, interrupt, procfs,
+        server::{Server, Setup},
+    },
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::{

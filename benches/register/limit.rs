@@ -2,13 +2,12 @@
 //! is made beforehand, so that a client costs little of the cores it shares with PostgreSQL.
 
 use crate::{
-    procfs,
     results::LimitSample,
     support::{
         Outcome,
         client::{self, Console},
         cluster::Cluster,
-        interrupt,
+        interrupt, procfs,
         users::{Users, sent},
     },
 };

@@ -7,34 +7,25 @@
 // Without a harness the unit tests are left out, but not what they use; the test target bench_register runs them.
 #![allow(dead_code, unused_imports)]
 
-mod facts;
-mod generator;
-mod http;
 mod idle;
 mod limit;
 mod options;
 mod picture;
 mod point;
-mod procfs;
 mod report;
 mod results;
-mod scrape;
-mod server;
-mod statistics;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;
-mod wrk;
 
 use options::{Options, Part};
 use point::Points;
 use results::{LimitSample, Results};
-use serde::Serialize;
-use server::Setup;
-use statistics::Shuffler;
-use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
-use support::{Outcome, client::Console, cluster::Cluster, interrupt};
-use verdict::Verdict;
+use std::{process::ExitCode, time::Duration};
+use support::{
+    Outcome, client::Console, cluster::Cluster, facts, files, generator, interrupt, server::Setup,
+    statistics::Shuffler, table, verdict::Verdict,
+};
 
 /// PostgreSQL connections that the limit is measured with.
 const LIMIT_CONNECTIONS: [usize; 2] = [1, 2];
@@ -48,35 +39,10 @@ enum Unit {
     Limit(usize),
 }
 
-/// The file.
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    results: &'a Results,
-    verdicts: &'a [Verdict],
-    faults: &'a [String],
-}
-
 fn main() -> ExitCode {
     let options = Options::read();
-    if !options.bench {
-        // cargo test runs benches too, to see whether they start.
-        println!("started without --bench: nothing is measured");
-        return ExitCode::SUCCESS;
-    }
-    match interrupt::watch().map_err(Into::into).and_then(|()| run(options)) {
-        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
-        Ok(faults) => {
-            for fault in faults {
-                eprintln!("FAULT: {fault}");
-            }
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("bench-register: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let measuring = options.measuring.clone();
+    files::conclude("bench-register", &measuring, || run(options))
 }
 
 /// Measures, prints and writes; returns what went wrong with users.
@@ -85,16 +51,20 @@ fn run(options: Options) -> Outcome<Vec<String>> {
     let cluster = Cluster::start()?;
     let console = cluster.console()?;
     let directory = tempfile::Builder::new().prefix("bench-register-").tempdir()?;
-    let setup = Setup::new(&options.server, &options.set, cluster.url(), directory.path())?;
+    // What hardening costs registration is for bench-password to tell: here it would also run beside PostgreSQL alone.
+    let settings = [&["hardening.background=false".to_owned()], &options.measuring.set[..]].concat();
+    let setup = Setup::new(&options.measuring.server, &settings, cluster.url(), directory.path())?;
     let facts = facts::gather(&cluster, &console, wrk)?;
-    println!("{}", report::facts(&facts));
+    println!("{}", table::facts(&facts));
     let mut results = Results { facts, options, server: Vec::new(), limit: Vec::new(), idle: None };
     measure(&cluster, &console, &setup, &mut results)?;
     println!("\n{}\n{}\n{}", report::server(&results), report::limit(&results), report::idle(&results));
     let verdicts = verdict::all(&results);
-    println!("{}", report::verdicts(&verdicts));
+    println!("{}", table::verdicts(&verdicts));
     let faults = results.faults();
-    write(&Document { results: &results, verdicts: &verdicts, faults: &faults })?;
+    let document = files::Document { results: &results, verdicts: &verdicts, faults: &faults };
+    let picture = picture::draw(&results)?;
+    files::write(&results.options.measuring.output, "register", &results.facts.date, &document, &picture)?;
     Ok(faults)
 }
 
@@ -111,7 +81,7 @@ fn measure(cluster: &Cluster, console: &Console, setup: &Setup, results: &mut Re
     units.extend(servers.filter(|_| options.includes(Part::Server)));
     units.extend(limits.filter(|_| options.includes(Part::Limit)));
     let mut points = match options.includes(Part::Server) {
-        true => Some(Points::new(cluster, console, setup.start()?.0, setup.directory(), options.seconds)),
+        true => Some(Points::new(cluster, console, setup.start()?.0, setup.directory(), options.measuring.seconds)),
         false => None,
     };
     let mut order = Shuffler::new(options.seed);
@@ -121,11 +91,11 @@ fn measure(cluster: &Cluster, console: &Console, setup: &Setup, results: &mut Re
     if let (Some(points), Some(most)) = (&mut points, options.connections.iter().max()) {
         points.warm_up(*most)?;
     }
-    for repeat in 1..=options.repeats {
+    for repeat in 1..=options.measuring.repeats {
         if units.is_empty() {
             break;
         }
-        println!("repeat {repeat} of {}", options.repeats);
+        println!("repeat {repeat} of {}", options.measuring.repeats);
         order.shuffle(&mut units);
         for unit in &units {
             match (unit, &mut points) {
@@ -167,25 +137,9 @@ fn limits_of(
     order.shuffle(&mut connections);
     let mut samples = Vec::with_capacity(connections.len());
     for connections in connections {
-        let sample = limit::measure(cluster, console, connections, batch_users, options.seconds)?;
+        let sample = limit::measure(cluster, console, connections, batch_users, options.measuring.seconds)?;
         println!("{}", report::limit_line(&sample));
         samples.push(sample);
     }
     Ok(samples)
-}
-
-/// Writes the figures and the picture, under the time of the run and as the latest.
-fn write(document: &Document<'_>) -> Outcome<()> {
-    let Results { options, facts, .. } = document.results;
-    fs::create_dir_all(&options.output)?;
-    let time: String = facts.date.chars().filter(char::is_ascii_alphanumeric).collect();
-    let figures = serde_json::to_string_pretty(document)?;
-    let picture = picture::draw(document.results)?;
-    let file = |name: &str, kind: &str| -> PathBuf { options.output.join(format!("register-{name}.{kind}")) };
-    for name in [time.as_str(), "latest"] {
-        fs::write(file(name, "json"), &figures)?;
-        fs::write(file(name, "svg"), &picture)?;
-    }
-    println!("written: {} and .svg", file(&time, "json").display());
-    Ok(())
 }

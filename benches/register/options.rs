@@ -1,8 +1,8 @@
 //! The command line of the benchmark.
 
+use crate::support::options::Measuring;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
-use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Needs PostgreSQL 15 or later and wrk (Debian: apt-get install postgresql wrk).
@@ -25,18 +25,6 @@ pub(crate) struct Options {
           value_parser = positive)]
     pub(crate) connections: Vec<usize>,
 
-    /// How long each point is loaded, in seconds
-    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) seconds: u64,
-
-    /// How often each point is measured
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) repeats: u32,
-
-    /// One repeat of 2 seconds: shows that it works, not how fast
-    #[arg(long, conflicts_with_all = ["seconds", "repeats"])]
-    pub(crate) quick: bool,
-
     /// Decides the order of the points
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -49,21 +37,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [100, 300], value_parser = positive)]
     pub(crate) batch_sizes: Vec<usize>,
 
-    /// A setting for jeday serve; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-
-    /// Another jeday than the one built with the benchmark
-    #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_jeday"))]
-    pub(crate) server: PathBuf,
-
-    /// Where the figures and the picture go
-    #[arg(long, value_name = "DIRECTORY", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/bench-results"))]
-    pub(crate) output: PathBuf,
-
-    /// What cargo bench adds, and cargo test does not
-    #[arg(long, hide = true)]
-    pub(crate) bench: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) measuring: Measuring,
 }
 
 /// A part of the benchmark.
@@ -81,9 +57,7 @@ pub(crate) enum Part {
 impl Options {
     pub(crate) fn read() -> Options {
         let mut options = Options::parse();
-        if options.quick {
-            (options.seconds, options.repeats) = (2, 1);
-        }
+        options.measuring = options.measuring.resolved();
         options
     }
 

@@ -1,12 +1,15 @@
 //! One measurement of registration through the server: load it, wait until all is stored, count.
 
 use crate::{
-    generator::{self, Load},
-    procfs,
     results::{CpuPerUser, ServerSample},
-    scrape,
-    server::Server,
-    support::{Outcome, client::Console, cluster::Cluster, interrupt},
+    support::{
+        Outcome,
+        client::Console,
+        cluster::Cluster,
+        generator::{self, Registrations},
+        interrupt, procfs, scrape,
+        server::Server,
+    },
 };
 use std::{
     path::Path,
@@ -64,7 +67,7 @@ impl<'a> Points<'a> {
         self.console.start_afresh()?;
         self.runs += 1;
         let tag = format!("r{}", self.runs);
-        let load = Load {
+        let load = Registrations {
             server: self.server.address,
             connections,
             seconds: self.seconds,

@@ -1,26 +1,10 @@
 //! What is measured, as it is written to the file. Units stand last in the names.
 
-use crate::{options::Options, procfs::Memory, statistics::Spread, wrk::Summary};
+use crate::{
+    options::Options,
+    support::{facts::Facts, procfs::Memory, statistics::Spread, wrk::Summary},
+};
 use serde::Serialize;
-
-/// Where and with what was measured.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Facts {
-    pub(crate) date: String,
-    /// With `-dirty` when files differ from it.
-    pub(crate) commit: String,
-    pub(crate) cpu: String,
-    pub(crate) cores: usize,
-    pub(crate) memory_mib: u64,
-    pub(crate) kernel: String,
-    /// Of the database's files: on some, writing through costs nothing.
-    pub(crate) file_system: String,
-    /// Processes that wanted a core before the start, averaged over a minute: others on this machine.
-    pub(crate) load_average: f64,
-    pub(crate) postgresql: String,
-    pub(crate) postgresql_settings: Vec<String>,
-    pub(crate) wrk: String,
-}
 
 /// CPU time for one user, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -215,20 +199,13 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn results(server: Vec<ServerSample>) -> Results {
-        let facts = Facts {
-            date: "2026-01-02T03:04:05Z".to_owned(),
-            commit: "0123456789ab".to_owned(),
-            cpu: "A CPU".to_owned(),
-            cores: 2,
-            memory_mib: 4096,
-            kernel: "6.1".to_owned(),
-            file_system: "ext2/ext3".to_owned(),
-            load_average: 0.1,
-            postgresql: "15.1".to_owned(),
-            postgresql_settings: vec!["fsync=on".to_owned()],
-            wrk: "wrk 4.1.0".to_owned(),
-        };
-        Results { facts, options: Options::parse_from(["bench"]), server, limit: Vec::new(), idle: None }
+        Results {
+            facts: Facts::example(),
+            options: Options::parse_from(["bench"]),
+            server,
+            limit: Vec::new(),
+            idle: None,
+        }
     }
 
     #[test]

@@ -1,15 +1,13 @@
-//! Tests of those parts of the registration benchmark that only compute: the benchmark itself has no test harness.
+//! Tests of those parts of the registration benchmark, and of what all benches share, that only compute: the benchmark
+//! itself has no test harness.
 
 // Only tests look at them here.
 #![allow(dead_code)]
 
-mod http;
 mod options;
 mod picture;
-mod procfs;
 mod report;
 mod results;
-mod scrape;
-mod statistics;
+#[path = "../support/mod.rs"]
+mod support;
 mod verdict;
-mod wrk;

@@ -1,8 +1,13 @@
 //! The targets of registration and whether they are reached. Pure. Speed never decides the exit status: the machine may
 //! be shared, and a figure is only as good as the quiet around it.
 
-use crate::{results::Results, statistics::Spread};
-use serde::Serialize;
+use crate::{
+    results::Results,
+    support::{
+        statistics::Spread,
+        verdict::{Outcome, Verdict, at_least, at_most, below, not_measured},
+    },
+};
 
 /// The points that targets are set for.
 const MANY: usize = 500;
@@ -25,33 +30,6 @@ const USERS_FOR_GROWTH_MIN: u64 = 1_000_000;
 
 /// "No CPU" leaves room for a timer now and then: 1.5 ms in 3 s.
 const IDLE_CPU_MAX_PERCENT: f64 = 0.05;
-
-/// One target.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Verdict {
-    pub(crate) what: &'static str,
-    pub(crate) target: String,
-    pub(crate) figure: String,
-    pub(crate) outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Outcome {
-    Reached,
-    Missed,
-    NotMeasured,
-}
-
-impl Outcome {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Outcome::Reached => "reached",
-            Outcome::Missed => "MISSED",
-            Outcome::NotMeasured => "not measured",
-        }
-    }
-}
 
 /// All targets, in the order in which they were set.
 pub(crate) fn all(results: &Results) -> Vec<Verdict> {
@@ -156,49 +134,14 @@ fn single(value: Option<f64>) -> Option<Spread> {
     Spread::of(value)
 }
 
-fn at_least(what: &'static str, limit: f64, decimals: usize, unit: &str, figure: Option<Spread>) -> Verdict {
-    judge(what, (">=", limit), decimals, unit, figure, |median| median >= limit)
-}
-
-fn at_most(what: &'static str, limit: f64, decimals: usize, unit: &str, figure: Option<Spread>) -> Verdict {
-    judge(what, ("<=", limit), decimals, unit, figure, |median| median <= limit)
-}
-
-fn below(what: &'static str, limit: f64, decimals: usize, unit: &str, figure: Option<Spread>) -> Verdict {
-    judge(what, ("<", limit), decimals, unit, figure, |median| median < limit)
-}
-
-fn judge(
-    what: &'static str,
-    (relation, limit): (&str, f64),
-    decimals: usize,
-    unit: &str,
-    figure: Option<Spread>,
-    reached: impl Fn(f64) -> bool,
-) -> Verdict {
-    let target = format!("{relation} {limit} {unit}").trim_end().to_owned();
-    let Some(figure) = figure else { return not_measured(what, target) };
-    Verdict {
-        what,
-        target,
-        figure: format!("{} {unit}", figure.show(decimals)).trim_end().to_owned(),
-        outcome: if reached(figure.median) { Outcome::Reached } else { Outcome::Missed },
-    }
-}
-
-fn not_measured(what: &'static str, target: String) -> Verdict {
-    Verdict { what, target, figure: "-".to_owned(), outcome: Outcome::NotMeasured }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::results::tests::{results, sample};
+    use crate::support::verdict;
 
     fn outcome(results: &Results, what: &str) -> Outcome {
-        let verdicts = all(results);
-        let found = verdicts.iter().find(|verdict| verdict.what == what);
-        found.unwrap_or_else(|| panic!("no verdict on {what}")).outcome
+        verdict::tests::outcome(&all(results), what)
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! A client of PostgreSQL on a tokio runtime of one thread: what there is without Jeday.
 
-use super::Outcome;
-use std::path::{Path, PathBuf};
+use super::{Outcome, users::sent};
+use jeday::postgres::statements::register::{self, NewUser};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 use tokio::{net::UnixStream, runtime::Runtime};
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, types::ToSql};
 
 /// The database that the benches use, and the superuser that they use it as.
 pub(crate) const DATABASE: &str = "jeday";
@@ -26,6 +30,14 @@ pub(crate) async fn connect(socket_directory: &Path, database: &str) -> Outcome<
     Ok(client)
 }
 
+/// What the database says is in an error's source.
+fn told(error: tokio_postgres::Error) -> Box<dyn Error + Send + Sync> {
+    match error.source() {
+        Some(source) => format!("{error}: {source}").into(),
+        None => error.into(),
+    }
+}
+
 fn socket(directory: &Path) -> PathBuf {
     directory.join(format!(".s.PGSQL.{PORT}"))
 }
@@ -45,12 +57,12 @@ impl Console {
 
     /// Runs statements for their effect.
     pub(crate) fn run(&self, statements: &str) -> Outcome<()> {
-        Ok(self.runtime.block_on(self.client.batch_execute(statements))?)
+        self.runtime.block_on(self.client.batch_execute(statements)).map_err(told)
     }
 
     /// The first columns of all rows, as text.
     pub(crate) fn column(&self, query: &str) -> Outcome<Vec<String>> {
-        let messages = self.runtime.block_on(self.client.simple_query(query))?;
+        let messages = self.runtime.block_on(self.client.simple_query(query)).map_err(told)?;
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
             _ => None,
@@ -65,9 +77,27 @@ impl Console {
         Ok(value.parse().map_err(|_| format!("{value:?} is no number: {query}"))?)
     }
 
-    /// Empties the tables, so that each measurement starts alike: no rows, nothing to write back.
+    /// Stores users as registration does.
+    pub(crate) fn store(&self, users: &[NewUser]) -> Outcome<()> {
+        let sql = register::statement();
+        let sent = sent(users);
+        let columns = register::parameters(&sent);
+        let parameters: [&(dyn ToSql + Sync); 6] = columns.each_ref().map(|column| column as _);
+        let rows = self.runtime.block_on(async {
+            let statement = self.client.prepare_typed(sql.text, sql.types).await?;
+            self.client.query(&statement, &parameters).await
+        });
+        let rows = rows.map_err(told)?;
+        match rows.len() == users.len() {
+            true => Ok(()),
+            false => Err(format!("{} of {} users were stored", rows.len(), users.len()).into()),
+        }
+    }
+
+    /// Empties the tables, so that each measurement starts alike: no rows, nothing to write back. No server may harden
+    /// passwords meanwhile: it would wait for the tables and they for it.
     pub(crate) fn start_afresh(&self) -> Outcome<()> {
-        self.run("TRUNCATE users, password_upgrade_queue, idempotency_keys")?;
+        self.run("TRUNCATE users, password_upgrade_queue, sessions, idempotency_keys")?;
         self.run("CHECKPOINT")
     }
 

@@ -9,7 +9,7 @@ use jeday::{
     postgres::statements::register::{NewUser, Register},
     postgres::statements::{BatchedStatement, Sent},
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) const FIRST_NAMES: &[&str] = &[
     "Mary",
@@ -80,6 +80,28 @@ pub(crate) struct Users {
     random: Random,
     made: u64,
     tag: String,
+    age: Duration,
+}
+
+/// What somebody registers with.
+pub(crate) struct Person {
+    pub(crate) email: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+impl Person {
+    /// The same for the same number and tag.
+    pub(crate) fn new(number: u64, tag: &str) -> Person {
+        let pick = |words: &[&'static str], at: u64| words[(at % words.len() as u64) as usize];
+        let token = base36(number.wrapping_mul(TOKEN_STEP) % TOKENS);
+        let (first, last) = (pick(FIRST_NAMES, number), pick(LAST_NAMES, number / FIRST_NAMES.len() as u64));
+        Person {
+            email: format!("{first}.{last}{token}{tag}@{}", pick(DOMAINS, number)),
+            username: format!("{first} {last}"),
+            password: format!("{token}-Vq7#m"),
+        }
+    }
 }
 
 impl Users {
@@ -93,7 +115,13 @@ impl Users {
             random: Random::new()?,
             made: 0,
             tag: tag.to_owned(),
+            age: Duration::ZERO,
         })
+    }
+
+    /// The same users, registered this long ago.
+    pub(crate) fn aged(self, age: Duration) -> Users {
+        Users { age, ..self }
     }
 
     /// Batches of `size` users, each sorted as the server sorts.
@@ -111,17 +139,15 @@ impl Users {
     }
 
     fn user(&mut self) -> Outcome<NewUser> {
-        let pick = |words: &[&'static str], at: u64| words[(at % words.len() as u64) as usize];
-        let token = base36(self.made.wrapping_mul(TOKEN_STEP) % TOKENS);
-        let (first, last) = (pick(FIRST_NAMES, self.made), pick(LAST_NAMES, self.made / FIRST_NAMES.len() as u64));
-        let email = format!("{first}.{last}{token}{}@{}", self.tag, pick(DOMAINS, self.made));
+        let person = Person::new(self.made, &self.tag);
         self.made += 1;
-        let email = Email::parse(&email)?;
-        let password = Password::parse(format!("{token}-Vq7#m").into(), &self.policy)?;
-        let unix_ms = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        let email = Email::parse(&person.email)?;
+        let password = Password::parse(person.password.into(), &self.policy)?;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?.saturating_sub(self.age);
+        let unix_ms = u64::try_from(since_1970.as_millis())?;
         Ok(NewUser {
             id: UserId::new(unix_ms, Bucket::of(&self.routing_key, &email), self.random.bytes()?),
-            username: Username::parse(&format!("{first} {last}"))?,
+            username: Username::parse(&person.username)?,
             weak: self.peppers.newest().record(Salt::new(self.random.bytes()?), &password),
             email,
         })

@@ -18,7 +18,7 @@ use crate::{
         statements::BatchedStatement,
         target::Target,
     },
-    telemetry::{RateLimited, Recorder},
+    telemetry::{ConnectionGroup, RateLimited, Recorder},
 };
 use futures_lite::future;
 use std::{
@@ -57,6 +57,7 @@ pub struct GroupState {
 /// Collects the statements of a group before it starts.
 pub struct GroupBuilder {
     config: GroupConfig,
+    group: ConnectionGroup,
     metrics: Recorder,
     senders: Rc<Senders>,
     sources: Vec<Rc<dyn Source>>,
@@ -68,6 +69,7 @@ pub struct Group(Rc<Inner>);
 
 struct Inner {
     config: GroupConfig,
+    group: ConnectionGroup,
     metrics: Recorder,
     senders: Rc<Senders>,
     sources: Vec<Rc<dyn Source>>,
@@ -82,9 +84,18 @@ struct Inner {
 }
 
 impl GroupBuilder {
-    /// A group without statements.
+    /// A group without statements, counted as the one that writes.
     pub fn new(config: GroupConfig, metrics: Recorder) -> GroupBuilder {
-        GroupBuilder { config, metrics, senders: Rc::default(), sources: Vec::new() }
+        GroupBuilder::of(ConnectionGroup::Write, config, metrics)
+    }
+
+    /// A group without statements, counted as the one that only reads.
+    pub fn for_reads(config: GroupConfig, metrics: Recorder) -> GroupBuilder {
+        GroupBuilder::of(ConnectionGroup::Read, config, metrics)
+    }
+
+    fn of(group: ConnectionGroup, config: GroupConfig, metrics: Recorder) -> GroupBuilder {
+        GroupBuilder { config, group, metrics, senders: Rc::default(), sources: Vec::new() }
     }
 
     /// Adds a statement with its own queue.
@@ -102,11 +113,12 @@ impl GroupBuilder {
 
     /// Starts connecting; see [`Group::ready`].
     pub fn start(self) -> Group {
-        let GroupBuilder { config, metrics, senders, sources } = self;
+        let GroupBuilder { config, group, metrics, senders, sources } = self;
         let prepared = sources.iter().flat_map(|source| source.prepared()).copied().collect();
-        let group = Group(Rc::new(Inner {
+        let started = Group(Rc::new(Inner {
             running: Cell::new(config.connections),
             config,
+            group,
             metrics,
             senders,
             sources,
@@ -117,13 +129,13 @@ impl GroupBuilder {
             complaints: RateLimited::new(COMPLAINT_INTERVAL),
             watchers: RefCell::default(),
         }));
-        for _ in 0..group.0.config.connections {
-            shards::spawn(group.0.clone().keep_connection()).detach();
+        for _ in 0..started.0.config.connections {
+            shards::spawn(started.0.clone().keep_connection()).detach();
         }
-        for source in &group.0.sources {
-            shards::spawn(group.0.clone().answer_what_waits_too_long(source.clone())).detach();
+        for source in &started.0.sources {
+            shards::spawn(started.0.clone().answer_what_waits_too_long(source.clone())).detach();
         }
-        group
+        started
     }
 }
 
@@ -272,7 +284,7 @@ impl Inner {
 
     fn set_up(&self, up: usize) {
         self.up.set(up);
-        self.metrics.database.connections.set(up as u64);
+        self.metrics.database.connections(self.group).set(up as u64);
         self.changed();
     }
 

@@ -1,6 +1,7 @@
 //! `jeday doctor`: checks the machine and the database, each finding with its remedy. Changes nothing.
 
 use super::{CliError, Context, Everything, SettingFlags, placement, print, serve};
+use crate::hardening::{Engine, Params, self_test};
 use crate::{config::Config, postgres::connect::connect, postgres::migrate};
 use serde_json::{Value, json};
 use shards::preflight::{self, Check, Verdict};
@@ -8,7 +9,7 @@ use std::{fmt::Write, process::ExitCode};
 
 const AFTER_HELP: &str = "\
 Examples:
-  jeday doctor                          Kernel, io_uring, memory, files, huge pages
+  jeday doctor                          Kernel, io_uring, memory, huge pages, hashing
   DB_URL=postgres://... jeday doctor    And the database's settings
   jeday doctor --json
 
@@ -36,12 +37,37 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let executors = placement.plan.shards.len();
     let _ = preflight::raise_open_files();
     let _ = preflight::raise_locked_memory();
-    let connections = serve::descriptors(&placement.config, executors);
+    let connections = serve::descriptors(&placement.config, &placement.plan);
     let mut checks = preflight::run(&preflight::Needs { executors, connections });
+    checks.push(argon2id(placement.hash));
     checks.extend(database(&placement.config, context));
     print(&if args.json { format!("{:#}\n", as_json(&checks)) } else { as_text(&checks) })?;
     let worst = checks.iter().map(|check| check.verdict).max();
     Ok(if worst == Some(Verdict::Fatal) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Which implementation of Argon2id would hash, by the self-test that every start has.
+fn argon2id(params: Params) -> Check {
+    const NAME: &str = "argon2id engine";
+    match self_test::choose(params) {
+        Ok(engine @ Engine::Fast { .. }) => check(NAME, &engine.to_string(), Verdict::Ok, None),
+        Ok(engine @ Engine::Reference { .. }) => check(
+            NAME,
+            &engine.to_string(),
+            Verdict::Warning,
+            Some(
+                "Passwords are safe, but each hash takes twice the time: use a CPU with vector instructions, or more \
+                  password cores; if the self-test failed, report it with the model of the CPU."
+                    .to_owned(),
+            ),
+        ),
+        Err(error) => check(
+            NAME,
+            &error.to_string(),
+            Verdict::Fatal,
+            Some("Test the machine's memory and CPU, or use another one.".to_owned()),
+        ),
+    }
 }
 
 /// What the configured database has to say; a private cluster is looked after by `serve`.

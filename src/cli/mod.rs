@@ -20,6 +20,8 @@ mod placement;
 pub mod plan;
 pub mod serve;
 mod setting_flags;
+pub mod status;
+pub mod worker;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Worker(worker::Args),
+    Status(status::Args),
     Migrate(migrate::Args),
     Keygen(keygen::Args),
     Config(config::Args),
@@ -91,6 +95,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) 
     let context = Context::new(cli.files, environment);
     finish(match subcommand {
         Command::Serve(args) => serve::run(&args, &context),
+        Command::Worker(args) => worker::run(&args, &context),
+        Command::Status(args) => status::run(&args, &context),
         Command::Migrate(args) => migrate::run(&args, &context),
         Command::Keygen(args) => keygen::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

@@ -2,6 +2,7 @@
 
 use super::{CliError, Context, placement, print};
 use crate::config::CliValues;
+use crate::hardening::core;
 use serde_json::json;
 use shards::topology;
 use std::process::ExitCode;
@@ -28,8 +29,14 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let placement = placement::resolve(context, &CliValues::none())?;
     let (topology, plan) = (&placement.topology, &placement.plan);
+    let workers = core::worker_count(plan);
+    let bytes_each = placement.hash.memory_bytes();
     if !args.json {
-        print(&topology::render(topology, plan))?;
+        let (mib_each, mib) = (bytes_each >> 20, (bytes_each * workers as u64) >> 20);
+        let picture = topology::render(topology, plan);
+        print(&format!(
+            "{picture}\nMemory for hashing: {mib} MiB ({workers} x {mib_each} MiB), held from the start\n"
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     let shards: Vec<_> = (plan.shards.iter())
@@ -42,10 +49,16 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
                 "cpu": core.cpu,
                 "numa_node": core.numa_node,
                 "shared_with_shard": core.shared_with_shard,
+                "hash_memory_bytes": bytes_each * core.workers().len() as u64,
             })
         })
         .collect();
-    let document = json!({ "shards": shards, "password_cores": password_cores, "notes": plan.notes });
+    let document = json!({
+        "shards": shards,
+        "password_cores": password_cores,
+        "hash_memory_bytes": bytes_each * workers as u64,
+        "notes": plan.notes,
+    });
     print(&format!("{document:#}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,25 +4,28 @@ mod database;
 mod interrupts;
 mod keys;
 mod listeners;
+mod password_cores;
+mod process;
 
 pub(super) use database::{configured, options};
 
 use super::{CliError, Context, Everything, SettingFlags, placement};
 use crate::{
-    account::{PasswordPolicy, RoutingKey},
+    account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
+    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits,
+    limits::{self, BACKLOG_WORKERS},
     postgres::cluster::{Cluster, ClusterEvent},
     routes,
-    server::{self, Secrets},
+    server::{self, Policy, SessionLimits},
     telemetry::{self, Registry},
 };
 use database::Database;
 use interrupts::Interrupts;
 use placement::Placement;
-use shards::{Fleet, FleetError, Listener, ShardSpec, preflight};
+use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
     net::SocketAddr,
     process::ExitCode,
@@ -61,72 +64,118 @@ pub struct Args {
     pub settings: SettingFlags<Everything>,
 }
 
+/// What a process is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Serves clients, and hardens what they store.
+    Server,
+    /// Only hardens what servers have stored.
+    Worker,
+}
+
 /// Serves until a signal comes or something fails.
 ///
 /// # Errors
 /// Whatever keeps the server from starting, or ends it before it is told to.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
-    let placement = placement::resolve(context, &args.settings.values)?;
-    let Placement { config, provenance, topology, plan } = &placement;
+    bring_up(Role::Server, &placement::resolve(context, &args.settings.values)?, context)
+}
+
+/// Brings up what the role needs, waits, and takes it down again.
+pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
+    let Placement { config, provenance, topology, plan, .. } = placement;
     let log_format = telemetry_format(config.log.format);
     let logs = telemetry::init(config.log.level.name(), log_format).map_err(|error| CliError::failed(&error))?;
     let interrupts = Interrupts::watch()?;
     for entry in provenance.without_effect() {
         tracing::warn!(setting = entry.setting.key, since = %entry.setting.since, "is set, but has no effect yet");
     }
-    check_machine(config, plan.shards.len())?;
+    check_machine(config, plan)?;
 
-    let (address, public) = listeners::public(&config.server, plan.shards.len())?;
+    let public = match role {
+        Role::Server => Some(listeners::public(&config.server, plan.shards.len())?),
+        Role::Worker => None,
+    };
     let operator = config.metrics.address.as_ref().map(listeners::operator).transpose()?;
-    let operator_address = operator.as_ref().map(|(address, _)| *address);
-    let connections = database_connections(config, plan.shards.len());
+    let addresses = Addresses {
+        public: public.as_ref().map(|(address, _)| *address),
+        operator: operator.as_ref().map(|(address, _)| *address),
+    };
     let cancelled = interrupts.cancelled();
+    let connections = database_connections(config, plan);
     let mut database = database::open(config, context.environment(), connections, topology.memory_bytes, cancelled)?;
     // After the private cluster, which has made the directory that both are in, and has locked it.
-    let peppers = keys::peppers(config)?;
-
+    let keys = keys::load(config)?;
     let registry = Arc::new(Registry::new(server::NAMES, plan.shards.len()));
     registry.export_dropped_lines(logs.dropped_lines());
-    let secrets = Secrets { peppers, routing_key: RoutingKey::new(&database.routing_key) };
+    let password_cores = password_cores::start(placement)?;
+    let backlog = BacklogGauge::default();
+    registry.export_hardening(password_cores::figures(&password_cores, &backlog));
+    let serving = Serving {
+        config: Arc::new(server_config(config, &database, plan)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, registry)?),
+        own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
+    };
+    let ready = ready_line(role, placement, &database, addresses);
+    let cluster = database.cluster.take().map(supervise).transpose()?;
     let specs: Vec<_> =
         plan.shards.iter().map(|shard| ShardSpec { index: shard.index, cpu: Some(shard.cpu) }).collect();
-    let serving = Serving {
-        config: Arc::new(server_config(config, &database, plan.shards.len())?),
-        secrets: Arc::new(secrets),
-        registry,
-        listeners: assign(public, operator.map(|(_, listener)| listener)),
-    };
-    let ready = ready_line(&placement, &database, address, operator_address);
-    let cluster = database.cluster.take().map(supervise).transpose()?;
     let fleet = launch(&specs, serving, ready)?;
     interrupts.hand_over(fleet.controller());
 
     let outcome = fleet.wait(config.server.drain_timeout);
+    // What still waits there is in the durable queue as well.
+    password_cores.stop(Ending::Discard);
     if let Some(cluster) = cluster {
         cluster.stop(CLUSTER_STOP).map_err(|error| CliError::failed(&error))?;
     }
     finish(outcome)
 }
 
-/// What every shard gets, and the sockets of each.
-struct Serving {
-    config: Arc<server::Config>,
-    secrets: Arc<Secrets>,
-    registry: Arc<Registry>,
-    listeners: Vec<Vec<(Listener, &'static routes::Table)>>,
+/// Where the process listens.
+#[derive(Clone, Copy)]
+struct Addresses {
+    public: Option<SocketAddr>,
+    operator: Option<SocketAddr>,
 }
 
-/// The first shard serves the operator as well.
-fn assign(public: Vec<Listener>, operator: Option<Listener>) -> Vec<Vec<(Listener, &'static routes::Table)>> {
-    let mut listeners: Vec<_> = public.into_iter().map(|listener| vec![(listener, routes::PUBLIC)]).collect();
-    listeners[0].extend(operator.map(|listener| (listener, routes::OPERATOR)));
-    listeners
+/// What every shard gets, and what is its own.
+struct Serving {
+    config: Arc<server::Config>,
+    process: Arc<server::Process>,
+    own: Vec<server::Own>,
+}
+
+/// What each shard is started with. The first one serves the operator as well; the first one of each group of password
+/// cores works off the durable queue for them.
+fn own(
+    plan: &Plan,
+    public: Option<(SocketAddr, Vec<Listener>)>,
+    operator: Option<(SocketAddr, Listener)>,
+    password_cores: &PasswordCores,
+    backlog: &Option<BacklogConfig>,
+    gauge: &BacklogGauge,
+) -> Vec<server::Own> {
+    let mut public: Vec<_> = public.into_iter().flat_map(|(_, listeners)| listeners).map(Some).collect();
+    public.resize_with(plan.shards.len(), || None);
+    let mut own: Vec<_> = (public.into_iter().enumerate())
+        .map(|(shard, listener)| {
+            let leads = plan.groups.iter().any(|group| group.shards.first() == Some(&shard));
+            server::Own {
+                listeners: listener.into_iter().map(|listener| (listener, routes::PUBLIC)).collect(),
+                password_cores: password_cores.handle(shard),
+                backlog: backlog.clone().filter(|_| leads).map(|config| (config, gauge.clone())),
+            }
+        })
+        .collect();
+    own[0].listeners.extend(operator.map(|(_, listener)| (listener, routes::OPERATOR)));
+    own
 }
 
 /// Starts the shards. The last one to have its database says `ready`.
 fn launch(specs: &[ShardSpec], serving: Serving, ready: impl Fn() + Send + Sync + 'static) -> Result<Fleet, CliError> {
-    let Serving { config, secrets, registry, listeners } = serving;
-    let listeners = Mutex::new(listeners.into_iter().map(Some).collect::<Vec<_>>());
+    let Serving { config, process, own } = serving;
+    let own = Mutex::new(own.into_iter().map(Some).collect::<Vec<_>>());
     let waited_for = AtomicUsize::new(specs.len());
     let announce = Arc::new(move || {
         if waited_for.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -134,34 +183,45 @@ fn launch(specs: &[ShardSpec], serving: Serving, ready: impl Fn() + Send + Sync 
         }
     });
     shards::launch(specs, move |shard| {
-        let mut listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = listeners[shard.index].take().expect("each shard is started once");
+        let mut all = own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all[shard.index].take().expect("each shard is started once");
         let announce = announce.clone();
-        server::run(shard, config.clone(), secrets.clone(), registry.clone(), own, move || announce())
+        server::run(shard, config.clone(), process.clone(), own, move || announce())
     })
     .map_err(|error| CliError::failed(&error).with_hint("jeday doctor looks for the reason"))
 }
 
 /// The line that says what has come up.
 fn ready_line(
+    role: Role,
     placement: &Placement,
     database: &Database,
-    address: SocketAddr,
-    operator: Option<SocketAddr>,
+    addresses: Addresses,
 ) -> impl Fn() + Send + Sync + use<> {
-    let cpus: Vec<_> = placement.plan.shards.iter().map(|shard| shard.cpu.to_string()).collect();
-    let (shards, cpus) = (cpus.len(), cpus.join(","));
+    let cpus = |cpus: Vec<usize>| cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    let shards = placement.plan.shards.len();
+    let shard_cpus = cpus(placement.plan.shards.iter().map(|shard| shard.cpu).collect());
+    let password_cpus = cpus(placement.plan.password_cores.iter().map(|core| core.cpu).collect());
     let server = &database.server;
     let kind = if database.cluster.is_some() { "private PostgreSQL" } else { "PostgreSQL" };
     let database = format!("{kind} {} at {}, schema {}", server.version, server.place, database.schema_version);
-    let metrics = operator.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
+    let off = |address: Option<SocketAddr>, path: &str| {
+        address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}{path}"))
+    };
+    let (address, metrics) = (off(addresses.public, ""), off(addresses.operator, "/metrics"));
+    let role = match role {
+        Role::Server => "server",
+        Role::Worker => "worker",
+    };
     move || {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            address = %format_args!("http://{address}"),
+            role,
+            address,
             metrics,
             shards,
-            cpus,
+            cpus = shard_cpus,
+            password_cpus,
             database,
             "ready"
         );
@@ -198,11 +258,12 @@ fn finish(outcome: Result<(), FleetError>) -> Result<ExitCode, CliError> {
     }
 }
 
-fn check_machine(config: &config::Config, shards: usize) -> Result<(), CliError> {
+fn check_machine(config: &config::Config, plan: &Plan) -> Result<(), CliError> {
     // Both are wishes: what they leave undone the checks find.
     let _ = preflight::raise_open_files();
     let _ = preflight::raise_locked_memory();
-    let checks = preflight::run(&preflight::Needs { executors: shards, connections: descriptors(config, shards) });
+    let needs = preflight::Needs { executors: plan.shards.len(), connections: descriptors(config, plan) };
+    let checks = preflight::run(&needs);
     for check in checks.iter().filter(|check| check.verdict == preflight::Verdict::Warning) {
         tracing::warn!(
             check = check.name,
@@ -215,17 +276,38 @@ fn check_machine(config: &config::Config, shards: usize) -> Result<(), CliError>
 }
 
 /// Connections that may be open at once, of clients and to the database.
-pub(super) fn descriptors(config: &config::Config, shards: usize) -> u64 {
-    (config.server.connections_max + database_connections(config, shards)) as u64
+pub(super) fn descriptors(config: &config::Config, plan: &Plan) -> u64 {
+    (config.server.connections_max + database_connections(config, plan)) as u64
 }
 
-fn database_connections(config: &config::Config, shards: usize) -> usize {
-    // One more for the checks at start.
-    shards * config.database.write_connections + 1
+fn database_connections(config: &config::Config, plan: &Plan) -> usize {
+    let config::Database { write_connections, read_connections, .. } = config.database;
+    // Those of the workers on the durable queue, and one for the checks at start.
+    plan.shards.len() * (write_connections + read_connections) + plan.groups.len() * BACKLOG_WORKERS + 1
 }
 
-fn server_config(config: &config::Config, database: &Database, shards: usize) -> Result<server::Config, CliError> {
-    let config::Config { server, registration, passwords, .. } = config;
+fn group_config(config: &config::Database, database: &Database, connections: usize) -> GroupConfig {
+    GroupConfig {
+        target: database.target.clone(),
+        connect: database.options.clone(),
+        connections,
+        answer_within: config.deadline,
+    }
+}
+
+/// How the durable queue is worked off, unless that is left to others.
+fn backlog_config(config: &config::Config, database: &Database) -> Option<BacklogConfig> {
+    config.hardening.background.then(|| BacklogConfig {
+        target: database.target.clone(),
+        connect: database.options.clone(),
+        interval: config.hardening.worker_interval,
+        claim_size: config.hardening.claim_size,
+        deadline: config.database.deadline,
+    })
+}
+
+fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> Result<server::Config, CliError> {
+    let config::Config { server, registration, passwords, tokens, .. } = config;
     Ok(server::Config {
         connection: connection::Config {
             head: HeadLimits { head_bytes_max: server.header_bytes_max, ..limits::HEAD },
@@ -234,18 +316,25 @@ fn server_config(config: &config::Config, database: &Database, shards: usize) ->
             body_timeout: server.body_timeout,
             idle_timeout: server.idle_timeout,
             write_timeout: server.write_timeout,
+            trusted_proxies: server.trusted_proxies.clone(),
         },
-        connections_max: (server.connections_max / shards).max(1),
-        database: GroupConfig {
-            target: database.target.clone(),
-            connect: database.options.clone(),
-            connections: config.database.write_connections,
-            answer_within: config.database.deadline,
-        },
+        connections_max: (server.connections_max / plan.shards.len()).max(1),
+        write: group_config(&config.database, database, config.database.write_connections),
+        read: group_config(&config.database, database, config.database.read_connections),
         registration: Window { length_max: registration.batch_size, wait: registration.batch_wait },
         registration_queue_max: registration.queue_max,
         passwords: PasswordPolicy::new(passwords.min_chars, passwords.max_chars)
             .map_err(|error| CliError::failed(&error))?,
+        policy: Policy {
+            pending_may_log_in: config.login.allow_pending,
+            sessions: SessionLimits {
+                idle: tokens.refresh_idle,
+                absolute: tokens.refresh_absolute,
+                per_user_max: u32::try_from(tokens.sessions_per_user).unwrap_or(u32::MAX),
+            },
+            refresh_grace: tokens.refresh_grace,
+        },
+        hardens: config.hardening.background,
         allow_unsafe_durability: config.database.allow_unsafe_durability,
     })
 }

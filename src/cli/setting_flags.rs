@@ -52,6 +52,7 @@ pub struct SettingFlags<S> {
 fn flags<S: Scope>() -> impl Iterator<Item = (&'static Setting, &'static str)> {
     SETTINGS
         .iter()
+        .copied()
         .filter(|setting| S::includes(setting.section()))
         .filter_map(|setting| Some((setting, setting.flag?)))
 }

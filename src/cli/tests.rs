@@ -17,6 +17,8 @@ fn every_subcommand() -> Vec<clap::Command> {
         config::Args::augment_args(named("config")),
         doctor::Args::augment_args(named("doctor")),
         plan::Args::augment_args(named("plan")),
+        status::Args::augment_args(named("status")),
+        worker::Args::augment_args(named("worker")),
         completions::Args::augment_args(named("completions")),
         man::Args::augment_args(named("man")),
     ];
@@ -139,7 +141,6 @@ fn config_shows_values_with_their_sources() {
     assert!(!text.contains("hunter2"));
     expect![[r##"
         # Effective settings of jeday 0.1.0
-        # hardening.worker_interval is set, but has no effect before version 0.2.0
 
         [server]
         address = ":80"             # from --address
@@ -153,6 +154,7 @@ fn config_shows_values_with_their_sources() {
         header_bytes_max = "16KiB"  # from default
         share_address = false       # from default
         drain_timeout = "20s"       # from default
+        trusted_proxies = "none"    # from default
 
         [metrics]
         address = "127.0.0.1:8081"  # from default
@@ -179,12 +181,35 @@ fn config_shows_values_with_their_sources() {
         max_chars = 256  # from default
 
         [hardening]
-        worker_interval = "2s"  # from WORKER_INTERVAL
-        claim_size = 100        # from default
+        background = true              # from default
+        worker_interval = "2s"         # from WORKER_INTERVAL
+        claim_size = 100               # from default
+        preset = "default"             # from default
+        memory = "auto"                # from default
+        passes = "auto"                # from default
+        lanes = "auto"                 # from default
+        allow_weak_parameters = false  # from default
+        queue_max = 64                 # from default
+        login_deadline = "5s"          # from default
 
         [tokens]
+        mode = "local"                                     # from default
+        issuer = "jeday"                                   # from default
+        audience = "jeday"                                 # from default
         # symmetric_key is not set: the keys file is used  # from default
         access_duration = "15m"                            # from default
+        refresh_idle = "30d"                               # from default
+        refresh_absolute = "180d"                          # from default
+        refresh_grace = "10s"                              # from default
+        sessions_per_user = 20                             # from default
+
+        [login]
+        allow_pending = true  # from default
+
+        [limits]
+        login_failures_per_account = 10   # from default
+        login_failures_per_address = 100  # from default
+        registrations_per_address = 0     # from default
 
         [keys]
         file = "/etc/jeday/keys"  # from KEY_FILE

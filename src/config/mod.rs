@@ -5,6 +5,7 @@
 //! (built-in default, topology, tuning profile, file, environment, command line; the later wins) and says in
 //! [`Provenance`] where each value came from.
 
+use crate::http::network::Networks;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub use values::cpus::CpuList;
 pub use values::database_url::mask as mask_database_url;
 pub use values::listen::ListenAddress;
 pub use values::secret::{MASK, SYMMETRIC_KEY_BYTES, SecretText, SymmetricKey};
-pub use values::words::{LogFormat, LogLevel, Prepare};
+pub use values::words::{Argon2Preset, LogFormat, LogLevel, Prepare, TokenMode};
 
 /// Everything that can be set. The meaning, range and default of each field stand in [`settings::SETTINGS`].
 #[derive(Debug, Clone, PartialEq)]
@@ -50,8 +51,12 @@ pub struct Config {
     pub passwords: Passwords,
     /// Hardening of stored passwords.
     pub hardening: Hardening,
-    /// Access tokens.
+    /// Access and refresh tokens.
     pub tokens: Tokens,
+    /// Who may log in.
+    pub login: Login,
+    /// How often one may be wrong.
+    pub limits: Limits,
     /// Peppers and keys.
     pub keys: Keys,
     /// Logs.
@@ -85,6 +90,8 @@ pub struct Server {
     pub share_address: bool,
     /// From the signal to stop to the end.
     pub drain_timeout: Duration,
+    /// Proxies that are believed when they say whom they forward for.
+    pub trusted_proxies: Networks,
 }
 
 /// The operator's HTTP front.
@@ -143,19 +150,67 @@ pub struct Passwords {
 /// Hardening of stored passwords.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hardening {
+    /// Whether this server does it.
+    pub background: bool,
     /// Between two looks at the durable queue.
     pub worker_interval: Duration,
     /// Users claimed at once.
     pub claim_size: usize,
+    /// Parameters of Argon2id that hold where none of the next three says otherwise.
+    pub preset: Argon2Preset,
+    /// Bytes of memory of one hash; none means the preset's.
+    pub memory: Option<usize>,
+    /// Passes over the memory; none means the preset's.
+    pub passes: Option<usize>,
+    /// Lanes; none means the preset's.
+    pub lanes: Option<usize>,
+    /// Whether parameters below the smallest recommendation are accepted.
+    pub allow_weak_parameters: bool,
+    /// Logins that wait for a password core, for each group of them.
+    pub queue_max: usize,
+    /// For a login to wait for a password core.
+    pub login_deadline: Duration,
 }
 
-/// Access tokens.
+/// Access and refresh tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tokens {
+    /// Who can read access tokens.
+    pub mode: TokenMode,
+    /// The claim `iss`.
+    pub issuer: String,
+    /// The claim `aud`.
+    pub audience: String,
     /// The Go version's key.
     pub symmetric_key: Option<SymmetricKey>,
     /// From issue to expiry.
     pub access_duration: Duration,
+    /// From a session's last refresh to its end.
+    pub refresh_idle: Duration,
+    /// From a session's start to its end.
+    pub refresh_absolute: Duration,
+    /// For which the refresh token before the current one is honoured.
+    pub refresh_grace: Duration,
+    /// Sessions of one user at most.
+    pub sessions_per_user: usize,
+}
+
+/// Who may log in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Login {
+    /// Whether users whose status is still pending may.
+    pub allow_pending: bool,
+}
+
+/// How often one may be wrong. 0 sets no limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Wrong passwords for one account before delays set in.
+    pub login_failures_per_account: usize,
+    /// Wrong passwords from one address before delays set in.
+    pub login_failures_per_address: usize,
+    /// Registrations from one address in an hour.
+    pub registrations_per_address: usize,
 }
 
 /// Peppers and keys.

@@ -1,6 +1,6 @@
 //! Where each value came from, and how the whole is shown. Holds texts with secrets already masked, never values.
 
-use super::settings::{self, Effective, Fallback, SETTINGS, Setting};
+use super::settings::{Effective, Fallback, SETTINGS, Setting};
 use super::sources::Source;
 use std::fmt::Write;
 
@@ -21,7 +21,8 @@ pub struct Provenance(Vec<Entry>);
 
 impl Provenance {
     pub(super) fn unset() -> Self {
-        let unset = SETTINGS.iter().map(|setting| Entry { setting, value: Effective::Unset, source: Source::Default });
+        let unset =
+            SETTINGS.iter().copied().map(|setting| Entry { setting, value: Effective::Unset, source: Source::Default });
         Self(unset.collect())
     }
 
@@ -111,5 +112,5 @@ fn line(entry: &Entry) -> String {
 fn sections() -> impl Iterator<Item = &'static str> {
     SETTINGS
         .chunk_by(|left, right| left.section() == right.section())
-        .filter_map(|chunk| chunk.first().map(settings::Setting::section))
+        .filter_map(|chunk| chunk.first().map(|setting| setting.section()))
 }

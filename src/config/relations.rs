@@ -10,6 +10,12 @@ const BODY_BYTES_BESIDE_PASSWORD: usize = 1_024;
 /// A code point takes at most this many bytes in UTF-8 (RFC 3629 section 3).
 const CODE_POINT_BYTES_MAX: usize = 4;
 
+/// Argon2 divides its memory into blocks of 1 KiB, and wants 8 of them for each lane (RFC 9106 section 3.1).
+const LANE_BYTES_MIN: usize = 8 << 10;
+
+/// The grace is for replies that got lost: a larger share of a session's life would keep old tokens alive.
+const GRACES_IN_IDLE_MIN: u32 = 10;
+
 pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, left: &str, must: &str, right: &str| {
@@ -42,6 +48,32 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
         "registration.batch_wait",
         "must be less than",
         "database.deadline",
+    );
+    let hardening = &config.hardening;
+    require(
+        hardening.memory.is_none_or(|memory| memory >= hardening.lanes.unwrap_or(1) * LANE_BYTES_MIN),
+        "hardening.memory",
+        "must have 8KiB at least for each of",
+        "hardening.lanes",
+    );
+    let tokens = &config.tokens;
+    require(
+        tokens.access_duration < tokens.refresh_idle,
+        "tokens.access_duration",
+        "must be less than",
+        "tokens.refresh_idle",
+    );
+    require(
+        tokens.refresh_idle <= tokens.refresh_absolute,
+        "tokens.refresh_idle",
+        "must not be more than",
+        "tokens.refresh_absolute",
+    );
+    require(
+        tokens.refresh_grace * GRACES_IN_IDLE_MIN <= tokens.refresh_idle,
+        "tokens.refresh_grace",
+        "must not be more than a tenth of",
+        "tokens.refresh_idle",
     );
     let metrics = config.metrics.address.as_ref();
     let clashes = metrics.is_some_and(|address| address.clashes_with(&config.server.address));

@@ -9,9 +9,11 @@ use super::sources::file::{FileText, Role};
 use super::sources::{Given, Source, Suggestions};
 use super::state_directory::state_directory;
 use super::{
-    Cluster, Config, Cores, Database, Hardening, Keys, ListenAddress, Log, LogFormat, LogLevel, Metrics, Passwords,
-    Prepare, Registration, Server, Tokens, relations,
+    Argon2Preset, Cluster, Config, Cores, Database, Hardening, Keys, Limits, ListenAddress, Log, LogFormat, LogLevel,
+    Login, Metrics, Passwords, Prepare, Registration, Server, TokenMode, Tokens, relations,
 };
+use crate::http::network::Network;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,7 +92,7 @@ impl Building {
     }
 
     fn defaults(&mut self, environment: &Environment) {
-        for setting in SETTINGS {
+        for &setting in SETTINGS {
             let (text, source) = match setting.default {
                 Fallback::Value(text) => (text.to_owned(), Source::Default),
                 Fallback::StateDirectory => state_directory(environment),
@@ -116,7 +118,7 @@ impl Building {
             return;
         }
         let path = self.config.cluster.state_directory.join(KEYS_FILE_NAME);
-        for setting in SETTINGS {
+        for &setting in SETTINGS {
             if setting.default == Fallback::KeysFile {
                 self.apply(&Given {
                     setting,
@@ -145,6 +147,7 @@ fn blank() -> Config {
             header_bytes_max: usize::MAX,
             share_address: true,
             drain_timeout: Duration::MAX,
+            trusted_proxies: [Network::from(IpAddr::V4(Ipv4Addr::BROADCAST))].into_iter().collect(),
         },
         metrics: Metrics { address: Some(address) },
         database: Database {
@@ -159,8 +162,35 @@ fn blank() -> Config {
         cluster: Cluster { state_directory: PathBuf::new() },
         registration: Registration { batch_size: usize::MAX, batch_wait: Duration::MAX, queue_max: usize::MAX },
         passwords: Passwords { min_chars: usize::MAX, max_chars: usize::MAX },
-        hardening: Hardening { worker_interval: Duration::MAX, claim_size: usize::MAX },
-        tokens: Tokens { symmetric_key: None, access_duration: Duration::MAX },
+        hardening: Hardening {
+            background: false,
+            worker_interval: Duration::MAX,
+            claim_size: usize::MAX,
+            preset: Argon2Preset::Owasp7m,
+            memory: Some(usize::MAX),
+            passes: Some(usize::MAX),
+            lanes: Some(usize::MAX),
+            allow_weak_parameters: true,
+            queue_max: usize::MAX,
+            login_deadline: Duration::MAX,
+        },
+        tokens: Tokens {
+            mode: TokenMode::Public,
+            issuer: String::new(),
+            audience: String::new(),
+            symmetric_key: None,
+            access_duration: Duration::MAX,
+            refresh_idle: Duration::MAX,
+            refresh_absolute: Duration::MAX,
+            refresh_grace: Duration::MAX,
+            sessions_per_user: usize::MAX,
+        },
+        login: Login { allow_pending: false },
+        limits: Limits {
+            login_failures_per_account: usize::MAX,
+            login_failures_per_address: usize::MAX,
+            registrations_per_address: usize::MAX,
+        },
         keys: Keys { file: None },
         log: Log { level: LogLevel::Off, format: LogFormat::Human },
         cores: Cores {

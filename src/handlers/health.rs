@@ -28,7 +28,7 @@ struct Checks {
 
 /// This shard can store registrations; 503 otherwise. Reasons stay in the log: they may name hosts.
 pub(super) fn ready(server: &Server) -> Reply {
-    let up = server.database().state().up > 0;
+    let up = server.statements().are_reachable();
     let draining = server.stop().requested();
     let health = Health {
         status: if draining {

@@ -1,22 +1,21 @@
 //! `POST /auth/register`: checks all fields, makes the weak record, and answers once the user is committed.
 
 use crate::{
-    account::{Bucket, Email, Password, UserId, Username},
+    account::{Bucket, Email, Password, Status, UserId, Username},
     handlers::{
-        Rejection, Reply, Request, json,
+        Rejection, Reply, Request, ask, json,
         rejection::{Field, FieldProblem},
+        user::User,
     },
     hardening::Salt,
-    http::status::Status,
+    http::status,
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
     postgres::statements::{register::NewUser, register::Registered, register_once},
     server::Server,
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 use serde::Deserialize;
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::borrow::Cow;
 
 #[derive(Deserialize)]
 struct Body<'r> {
@@ -38,10 +37,20 @@ struct Registration {
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let key = request.head.idempotency_key.map(idempotency_key).transpose()?;
     let registration = validate(server, json::read(request)?)?;
+    admit(server, request)?;
     match key {
         None => register(server, registration).await,
         Some(key) => register_once(server, registration, key).await,
     }
+}
+
+/// Only what could be stored is counted: a form that is corrected costs nobody anything.
+fn admit(server: &Server, request: Request<'_>) -> Result<(), Rejection> {
+    server.rate_limiter().register(request.client, server.uptime_ms()).map_err(|refused| {
+        let event = SecurityEvent::new(SecurityEventKind::RegistrationRateLimited).address(request.client);
+        server.record(&event.reason(refused.limit.name()));
+        Rejection::RateLimited { retry_after_s: refused.seconds }
+    })
 }
 
 fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
@@ -81,33 +90,35 @@ fn present<T>(
 async fn register(server: &Server, registration: Registration) -> Result<Reply, Rejection> {
     let user = new_user(server, registration)?;
     // Written before the answer is known: nearly all are good, and afterwards the user belongs to the batch.
-    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
-    let answer = server.registrations().submit(user).map_err(|_| Rejection::QueueFull)?;
-    match answer.await? {
-        Registered::Created => Ok(created(body)),
+    let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let weak = server.hardener().has_room().then(|| (user.id, user.weak.clone()));
+    match ask(&server.statements().register, user).await? {
+        Registered::Created => {
+            weak.into_iter().for_each(|(user, weak)| server.hardener().fresh(user, &weak));
+            Ok(created(body))
+        }
         Registered::EmailTaken => Err(Rejection::EmailTaken),
     }
 }
 
 async fn register_once(server: &Server, registration: Registration, key: &[u8]) -> Result<Reply, Rejection> {
-    let fingerprints = server.fingerprints(&[
+    let fingerprints = server.peppers().fingerprints(&[
         registration.email.as_str().as_bytes(),
         registration.username.as_str().as_bytes(),
         registration.password.as_bytes(),
     ]);
     let key = register_once::Key::of(key);
     let user = new_user(server, registration)?;
-    let body = user_json(&user.id, user.email.as_str(), user.username.as_str());
+    let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
-    let answer = server.registrations_once().submit(item).map_err(|_| Rejection::QueueFull)?;
-    match answer.await? {
+    match ask(&server.statements().register_once, item).await? {
         register_once::Outcome::Created => Ok(created(body)),
         register_once::Outcome::EmailTaken => Err(Rejection::EmailTaken),
         register_once::Outcome::Earlier(earlier) if !fingerprints.contains(&earlier.fingerprint) => {
             Err(Rejection::IdempotencyKeyReused)
         }
         register_once::Outcome::Earlier(earlier) => match earlier.user {
-            Some(user) => Ok(created(user_json(&user.id, &user.email, &user.username))),
+            Some(user) => Ok(created(new_user_json(&user.id, &user.email, &user.username))),
             None => Err(Rejection::EmailTaken),
         },
     }
@@ -118,31 +129,15 @@ fn new_user(server: &Server, registration: Registration) -> Result<NewUser, Reje
     let mut random = server.random();
     let salt = random.bytes().map_err(|_| Rejection::Internal)?;
     let id = random.bytes().map_err(|_| Rejection::Internal)?;
-    let id = UserId::new(unix_ms(), Bucket::of(server.routing_key(), &email), id);
+    let id = UserId::new(server.unix_ms(), Bucket::of(server.routing_key(), &email), id);
     let weak = server.peppers().newest().record(Salt::new(salt), &password);
     Ok(NewUser { id, email, username, weak })
 }
 
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
-}
-
 fn created(body: Vec<u8>) -> Reply {
-    Reply::json(Status::Created, body)
+    Reply::json(status::Status::Created, body)
 }
 
-/// The user as every endpoint shows it. A new one is always pending.
-fn user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(192 + email.len() + username.len());
-    out.extend_from_slice(b"{\"id\":\"");
-    out.extend_from_slice(id.encode(&mut [0; UserId::TEXT_BYTES]).as_bytes());
-    out.extend_from_slice(b"\",\"email\":");
-    json::write_string(email, &mut out);
-    out.extend_from_slice(b",\"username\":");
-    json::write_string(username, &mut out);
-    out.extend_from_slice(b",\"status\":\"pending\",\"created_at\":\"");
-    json::write_time(id.unix_ms(), &mut out);
-    out.extend_from_slice(b"\"}");
-    out
+fn new_user_json(id: &UserId, email: &str, username: &str) -> Vec<u8> {
+    User { id, email, username, status: Status::Pending }.to_json()
 }

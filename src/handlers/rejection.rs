@@ -5,6 +5,7 @@ use crate::{
     account::{EmailError, PasswordError, UsernameError},
     batch::Unanswered,
     handlers::Reply,
+    hardening::Unchecked,
     http::{
         body::BodyError,
         field::{self, FieldName, FieldValue},
@@ -13,12 +14,19 @@ use crate::{
         status::Status,
     },
     limits::RETRY_AFTER_S,
+    tokens::TokenRejected,
 };
 use serde::Serialize;
 use serde_json::error::Category;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 const PROBLEM: FieldValue<'static> = FieldValue::from_static("application/problem+json");
+
+/// The challenge for each class of token that is not accepted, by its place in [`TokenRejected::ALL`].
+static CHALLENGES: LazyLock<[String; TokenRejected::ALL.len()]> = LazyLock::new(|| {
+    TokenRejected::ALL
+        .map(|rejected| format!("Bearer error=\"invalid_token\", error_description=\"{}\"", rejected.description()))
+});
 
 /// Why a request was turned down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +51,25 @@ pub enum Rejection {
     QueueFull,
     Unanswered(Unanswered),
     Internal,
+    InvalidCredentials,
+    /// It went on changing while it was checked.
+    CredentialChanging,
+    AccountPending,
+    AccountBlocked,
+    AccountDeleted,
+    TokenMissing,
+    Token(TokenRejected),
+    /// The token is good, but its session has ended.
+    SessionEnded,
+    SessionNotFound,
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    /// Too many attempts; seconds until another is allowed.
+    RateLimited {
+        retry_after_s: u64,
+    },
+    /// No password core was free in time.
+    Unchecked(Unchecked),
 }
 
 /// What is wrong with a body that should have been JSON.
@@ -61,6 +88,7 @@ pub enum Field {
     Email,
     Username,
     Password,
+    RefreshToken,
 }
 
 /// What is wrong with a member.
@@ -154,6 +182,21 @@ impl Rejection {
             Rejection::Unanswered(Unanswered::Unknown) => (Status::ServiceUnavailable, "outcome_unknown"),
             Rejection::Unanswered(Unanswered::Refused) => (Status::InternalServerError, "not_storable"),
             Rejection::Internal => (Status::InternalServerError, "internal"),
+            Rejection::InvalidCredentials => (Status::Unauthorized, "invalid_credentials"),
+            Rejection::CredentialChanging => (Status::Conflict, "credential_changing"),
+            Rejection::AccountPending => (Status::Forbidden, "account_pending"),
+            Rejection::AccountBlocked => (Status::Forbidden, "account_blocked"),
+            Rejection::AccountDeleted => (Status::Forbidden, "account_deleted"),
+            Rejection::TokenMissing => (Status::Unauthorized, "token_missing"),
+            Rejection::Token(TokenRejected::Expired) => (Status::Unauthorized, "token_expired"),
+            Rejection::Token(_) => (Status::Unauthorized, "token_invalid"),
+            Rejection::SessionEnded => (Status::Unauthorized, "session_ended"),
+            Rejection::SessionNotFound => (Status::NotFound, "session_not_found"),
+            Rejection::RefreshTokenInvalid => (Status::Unauthorized, "refresh_token_invalid"),
+            Rejection::RefreshTokenReused => (Status::Unauthorized, "refresh_token_reused"),
+            Rejection::RateLimited { .. } => (Status::TooManyRequests, "rate_limited"),
+            Rejection::Unchecked(Unchecked::UnknownPepper(_)) => (Status::InternalServerError, "internal"),
+            Rejection::Unchecked(_) => (Status::ServiceUnavailable, "overloaded"),
         }
     }
 
@@ -184,7 +227,22 @@ impl Rejection {
                 "it is not known whether the request was stored: try again with the same Idempotency-Key".into()
             }
             Rejection::Unanswered(Unanswered::Refused) => "the request cannot be stored".into(),
-            Rejection::Internal => "something went wrong here".into(),
+            Rejection::Internal | Rejection::Unchecked(Unchecked::UnknownPepper(_)) => {
+                "something went wrong here".into()
+            }
+            Rejection::InvalidCredentials => "the email address or the password is wrong".into(),
+            Rejection::CredentialChanging => "the account is being changed: try again".into(),
+            Rejection::AccountPending => "this account is not confirmed yet".into(),
+            Rejection::AccountBlocked => "this account is blocked".into(),
+            Rejection::AccountDeleted => "this account was deleted".into(),
+            Rejection::TokenMissing => "send an access token: Authorization: Bearer TOKEN".into(),
+            Rejection::Token(rejected) => rejected.description().into(),
+            Rejection::SessionEnded => "the session of this access token has ended: log in again".into(),
+            Rejection::SessionNotFound => "this user has no session of that id".into(),
+            Rejection::RefreshTokenInvalid => "this refresh token is not valid: log in again".into(),
+            Rejection::RefreshTokenReused => "this refresh token was used before; its session has been ended".into(),
+            Rejection::RateLimited { .. } => "too many attempts: wait before the next one".into(),
+            Rejection::Unchecked(_) => "too many passwords are being checked: try again".into(),
         }
     }
 
@@ -193,10 +251,26 @@ impl Rejection {
             Rejection::MethodNotAllowed(allow) => {
                 vec![field::Field::new(FieldName::ALLOW, FieldValue::from_static(allow))]
             }
-            _ if self.status_and_code().0 == Status::ServiceUnavailable => {
-                vec![field::Field::retry_after(RETRY_AFTER_S)]
+            Rejection::RateLimited { retry_after_s } | Rejection::Unchecked(Unchecked::Busy { retry_after_s }) => {
+                vec![field::Field::retry_after(*retry_after_s)]
             }
-            _ => Vec::new(),
+            _ => match self.status_and_code().0 {
+                Status::ServiceUnavailable => vec![field::Field::retry_after(RETRY_AFTER_S)],
+                Status::Unauthorized => {
+                    vec![field::Field::new(FieldName::WWW_AUTHENTICATE, FieldValue::from_static(self.challenge()))]
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// What a 401 asks for (RFC 9110 section 11.6.1). Errors are named to those alone who sent a token (RFC 6750
+    /// section 3.1).
+    fn challenge(&self) -> &'static str {
+        match self {
+            Rejection::Token(rejected) => &CHALLENGES[*rejected as usize],
+            Rejection::SessionEnded => "Bearer error=\"invalid_token\", error_description=\"the session has ended\"",
+            _ => "Bearer",
         }
     }
 
@@ -239,6 +313,12 @@ impl JsonProblem {
 impl From<Unanswered> for Rejection {
     fn from(unanswered: Unanswered) -> Rejection {
         Rejection::Unanswered(unanswered)
+    }
+}
+
+impl From<Unchecked> for Rejection {
+    fn from(unchecked: Unchecked) -> Rejection {
+        Rejection::Unchecked(unchecked)
     }
 }
 

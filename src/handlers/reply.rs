@@ -29,6 +29,11 @@ impl Reply {
         Reply { status, content_type: Some(JSON), fields: Vec::new(), body: body.into() }
     }
 
+    /// It was done, and there is nothing to say about it.
+    pub fn no_content() -> Reply {
+        Reply { status: Status::NoContent, content_type: None, fields: Vec::new(), body: Cow::Borrowed(b"") }
+    }
+
     /// Appends the reply as it goes over the wire.
     pub fn write(&self, context: &ReplyContext<'_>, out: &mut Vec<u8>) {
         let mut response = Response::new(self.status).with_fields(&self.fields);

@@ -80,7 +80,9 @@ pub struct UnknownPepper(pub PepperId);
 
 /// There is no pepper to make records with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("no pepper is configured: `jeday keygen` makes one")]
+#[error(
+    "the key file has no pepper: restore it from a copy, or where no password is stored yet, `jeday keygen --rotate pepper` adds one"
+)]
 pub struct NoPepper;
 
 /// All peppers in use, the newest first; never empty.

@@ -2,6 +2,40 @@
 //! Shared by request heads and chunked trailers; never looks at what a field means.
 
 use httparse::{Header, Status};
+use std::fmt;
+
+use super::grammar::trim_ows;
+
+/// All field lines of a head as they were sent, for the few names that may stand on several of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FieldLines<'b>(&'b [u8]);
+
+impl<'b> FieldLines<'b> {
+    pub(super) const NONE: Self = Self(b"");
+
+    /// A block that [`parse`] has accepted, up to and including its empty line.
+    pub(super) fn of_valid(block: &'b [u8]) -> Self {
+        Self(block)
+    }
+
+    /// The values of the lines with this name, in any case, without the white space around them; from the last line to
+    /// the first with `rev`. Looks at all lines: for fields that few requests are asked about.
+    pub fn values(self, name: &'static str) -> impl DoubleEndedIterator<Item = &'b [u8]> {
+        self.0.split(|&byte| byte == b'\n').filter_map(move |line| {
+            let (found, value) = line.split_at_checked(name.len())?;
+            let value = value.strip_prefix(b":")?;
+            let value = value.strip_suffix(b"\r").unwrap_or(value);
+            found.eq_ignore_ascii_case(name.as_bytes()).then(|| trim_ows(value))
+        })
+    }
+}
+
+/// Without content: there are credentials in it.
+impl fmt::Debug for FieldLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldLines({} bytes)", self.0.len())
+    }
+}
 
 /// Why a block of field lines was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

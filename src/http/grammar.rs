@@ -106,6 +106,24 @@ pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(trim_ows)
 }
 
+/// A token or a quoted string, without its quotes, and what follows. Escapes stay as they are: neither a charset
+/// nor an address needs one.
+pub(super) fn parameter_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let len = text.iter().take_while(|&&b| is_token_byte(b)).count();
+        return (len > 0).then(|| text.split_at(len));
+    };
+    let mut at = 0;
+    loop {
+        match quoted.get(at)? {
+            b'"' => return Some((&quoted[..at], &quoted[at + 1..])),
+            b'\\' => at += 2,
+            &b if is_plain_value_byte(b) || b >= 0x80 => at += 1,
+            _ => return None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,8 @@
 use httparse::{EMPTY_HEADER, Header};
 use thiserror::Error;
 
+pub use super::block::FieldLines;
+
 use super::block::{self, BlockError};
 use super::framing::{BodyFraming, FramingFields};
 use super::grammar::{is_name, list};
@@ -210,15 +212,13 @@ pub struct Head<'b> {
     pub authorization: Option<&'b [u8]>,
     pub idempotency_key: Option<&'b [u8]>,
     pub user_agent: Option<&'b [u8]>,
-    /// The last line if there are several: it is the nearest proxy's.
-    pub forwarded: Option<&'b [u8]>,
-    /// The last line if there are several: it is the nearest proxy's.
-    pub x_forwarded_for: Option<&'b [u8]>,
     pub origin: Option<&'b [u8]>,
     pub access_control_request_method: Option<&'b [u8]>,
     pub access_control_request_headers: Option<&'b [u8]>,
     /// Empty, which is no trace parent, if there are several: a trace is no reason to refuse a request.
     pub traceparent: Option<&'b [u8]>,
+    /// Every field line.
+    pub lines: FieldLines<'b>,
 }
 
 /// How far a partial head has been looked at, so that a head that comes byte by byte costs no more than its length.
@@ -337,7 +337,7 @@ fn fields<'b>(block: &'b [u8], limits: &HeadLimits, head: &mut Head<'b>) -> Resu
     let slots_common = slots_max.min(FIELD_SLOTS_COMMON);
     match block::parse(block, &mut slots[..slots_common]) {
         Ok(None) => Ok(None),
-        Ok(Some((len, fields))) => head.take_fields(fields).map(|()| Some(len)),
+        Ok(Some((len, fields))) => head.take_fields(&block[..len], fields).map(|()| Some(len)),
         Err(BlockError::TooMany) if slots_max > slots_common => many_fields(block, slots_max, head),
         Err(error) => Err(error.into()),
     }
@@ -349,7 +349,7 @@ fn many_fields<'b>(block: &'b [u8], slots_max: usize, head: &mut Head<'b>) -> Re
     let mut slots = [EMPTY_HEADER; FIELD_SLOTS];
     match block::parse(block, &mut slots[..slots_max])? {
         None => Ok(None),
-        Some((len, fields)) => head.take_fields(fields).map(|()| Some(len)),
+        Some((len, fields)) => head.take_fields(&block[..len], fields).map(|()| Some(len)),
     }
 }
 
@@ -369,18 +369,18 @@ impl<'b> Head<'b> {
             authorization: None,
             idempotency_key: None,
             user_agent: None,
-            forwarded: None,
-            x_forwarded_for: None,
             origin: None,
             access_control_request_method: None,
             access_control_request_headers: None,
             traceparent: None,
+            lines: FieldLines::NONE,
         }
     }
 
     /// One pass over the fields; a name is told by its length first.
     #[inline]
-    fn take_fields(&mut self, fields: &[Header<'b>]) -> Result<(), HeadError> {
+    fn take_fields(&mut self, block: &'b [u8], fields: &[Header<'b>]) -> Result<(), HeadError> {
+        self.lines = FieldLines::of_valid(block);
         let mut framing = FramingFields::default();
         let mut persistence = Persistence::default();
         for &Header { name, value } in fields {
@@ -389,7 +389,6 @@ impl<'b> Head<'b> {
                 4 if is_name(name, b"host") => once(&mut self.host, value, "Host")?,
                 6 if is_name(name, b"expect") => self.expect(value)?,
                 6 if is_name(name, b"origin") => once(&mut self.origin, value, "Origin")?,
-                9 if is_name(name, b"forwarded") => self.forwarded = Some(value),
                 10 if is_name(name, b"connection") => persistence.note(value),
                 10 if is_name(name, b"user-agent") => once(&mut self.user_agent, value, "User-Agent")?,
                 11 if is_name(name, b"traceparent") => {
@@ -404,7 +403,6 @@ impl<'b> Head<'b> {
                 15 if is_name(name, b"idempotency-key") => {
                     once(&mut self.idempotency_key, value, "Idempotency-Key")?;
                 }
-                15 if is_name(name, b"x-forwarded-for") => self.x_forwarded_for = Some(value),
                 16 if is_name(name, b"content-encoding") => {
                     self.content_coded |= !value.eq_ignore_ascii_case(b"identity");
                 }

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::grammar::{is_plain_value_byte, is_token, is_token_byte, trim_ows};
+use super::grammar::{is_token, parameter_value, trim_ows};
 
 /// Why a body is not taken for JSON (415).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -58,23 +58,6 @@ fn parameters(mut rest: &[u8]) -> Result<(), MediaTypeError> {
             seen_charset = true;
         }
         rest = behind;
-    }
-}
-
-/// A token or a quoted string, without its quotes, and what follows. Escapes stay as they are: no charset needs one.
-fn parameter_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let Some(quoted) = text.strip_prefix(b"\"") else {
-        let len = text.iter().take_while(|&&b| is_token_byte(b)).count();
-        return (len > 0).then(|| text.split_at(len));
-    };
-    let mut at = 0;
-    loop {
-        match quoted.get(at)? {
-            b'"' => return Some((&quoted[..at], &quoted[at + 1..])),
-            b'\\' => at += 2,
-            &b if is_plain_value_byte(b) || b >= 0x80 => at += 1,
-            _ => return None,
-        }
     }
 }
 

@@ -4,12 +4,15 @@
 //! the caller. What is ambiguous is refused: a front proxy and Jeday must never see two different requests in the same
 //! bytes.
 
+pub mod bearer;
 pub mod body;
 pub mod date;
 pub mod field;
+pub mod forwarded;
 pub mod framing;
 pub mod head;
 pub mod media_type;
+pub mod network;
 pub mod path;
 pub mod response;
 pub mod status;

@@ -14,7 +14,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::text::{self, TEXT_BYTES_MAX};
-use super::{KEYS_PER_KIND_MAX, Key, KeyKind, KeyRandomError, KeyTextError, Keys};
+use super::{Key, KeyChangeError, KeyKind, KeyTextError, Keys};
 
 /// Keys and where they came from.
 pub struct KeyFile {
@@ -86,16 +86,13 @@ pub enum KeyFileError {
         /// Where and how.
         cause: KeyTextError,
     },
-    /// No room for another key of this kind.
-    #[error(
-        "{} holds {KEYS_PER_KIND_MAX} keys of the kind {} already: delete the line of the oldest that nothing uses any more",
-        path.display(), kind.as_str()
-    )]
-    Full {
+    /// What is in it cannot be changed as asked.
+    #[error("{} is left as it is: {cause}", path.display())]
+    Change {
         /// The file.
         path: PathBuf,
-        /// The kind of the key that was to be added.
-        kind: KeyKind,
+        /// Why, and what to do instead.
+        cause: KeyChangeError,
     },
     /// Another process is changing it.
     #[error("another process is changing the key file {}: try again when it is done", path.display())]
@@ -111,9 +108,6 @@ pub enum KeyFileError {
         /// What the system said.
         cause: io::Error,
     },
-    /// No random bytes for a new key.
-    #[error(transparent)]
-    Random(#[from] KeyRandomError),
 }
 
 impl KeyFile {
@@ -146,8 +140,33 @@ impl KeyFile {
     /// finds the old one or the new one. Comments in it are not kept. Blocks on the disk.
     ///
     /// # Errors
-    /// As for [`KeyFile::load`] and [`KeyFile::create`], and when another process is at it.
+    /// As for [`KeyFile::load`] and [`KeyFile::create`]; when another process is at it, when there is no room, and when
+    /// another key is staged.
     pub fn rotate(path: &Path, kind: KeyKind, now: Timestamp) -> Result<Self, KeyFileError> {
+        Self::change(path, now, |keys| keys.rotate(Key::generate(kind, now)?))
+    }
+
+    /// Adds a new key of one kind that is not used until it is promoted, in the way of [`KeyFile::rotate`].
+    ///
+    /// # Errors
+    /// As for [`KeyFile::rotate`], and when no key of this kind is in use.
+    pub fn stage(path: &Path, kind: KeyKind, now: Timestamp) -> Result<Self, KeyFileError> {
+        Self::change(path, now, |keys| keys.stage(Key::generate(kind, now)?))
+    }
+
+    /// Puts the staged key of one kind to use, in the way of [`KeyFile::rotate`].
+    ///
+    /// # Errors
+    /// As for [`KeyFile::rotate`], and when no key is staged.
+    pub fn promote(path: &Path, kind: KeyKind, now: Timestamp) -> Result<Self, KeyFileError> {
+        Self::change(path, now, |keys| keys.promote(kind))
+    }
+
+    fn change(
+        path: &Path,
+        now: Timestamp,
+        change: impl FnOnce(&mut Keys) -> Result<(), KeyChangeError>,
+    ) -> Result<Self, KeyFileError> {
         // A rename would put the new file in the place of a link, and leave the file it points to as it was.
         let path = &fs::canonicalize(path).map_err(|cause| unreadable(path, cause))?;
         let failed = |cause| KeyFileError::Write { path: path.to_owned(), cause };
@@ -163,10 +182,7 @@ impl KeyFile {
         }
         let held = lock.try_clone().map_err(failed)?;
         let mut keys = read(path, held)?;
-        if keys.of(kind).count() >= KEYS_PER_KIND_MAX {
-            return Err(KeyFileError::Full { path: path.to_owned(), kind });
-        }
-        keys.put_first(Key::generate(kind, now)?);
+        change(&mut keys).map_err(|cause| KeyFileError::Change { path: path.to_owned(), cause })?;
         let written = Unplaced::write(path, &text::render(&keys, now)).map_err(failed)?;
         written.replace().map_err(failed)?;
         sync_folder_of(path).map_err(failed)?;

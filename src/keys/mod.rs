@@ -18,11 +18,12 @@ use zeroize::Zeroizing;
 pub use file::{KeyFile, KeyFileError};
 pub use text::{KeyTextError, KeyTextProblem, render};
 
-/// Length of every key, in bytes: what HMAC-SHA-256 (RFC 2104 section 3) and PASETO v4.local want.
+/// Length of every key, in bytes: what HMAC-SHA-256 (RFC 2104 section 3), PASETO v4.local and an Ed25519 key (RFC 8032
+/// section 5.1.5) want.
 pub const KEY_BYTES: usize = 32;
 
-/// Most keys of one kind at a time. Rotation needs two; more than this is a forgotten clean-up, and each token or
-/// record that names no key would be tried against all of them.
+/// Most keys of one kind at a time. Rotation needs two; more than this is a forgotten clean-up, and each token that
+/// names no key would be tried against all of them.
 pub const KEYS_PER_KIND_MAX: usize = 16;
 
 /// What a key is for. A key serves one purpose only.
@@ -32,13 +33,15 @@ pub enum KeyKind {
     Pepper,
     /// Encrypts access tokens (PASETO v4.local).
     TokenLocal,
+    /// Signs access tokens (PASETO v4.public): the seed of an Ed25519 key pair.
+    TokenPublic,
     /// Makes the secrets of refresh tokens.
     Refresh,
 }
 
 impl KeyKind {
     /// Every kind, in the order in which a key file lists them.
-    pub const ALL: [Self; 3] = [Self::Pepper, Self::TokenLocal, Self::Refresh];
+    pub const ALL: [Self; 4] = [Self::Pepper, Self::TokenLocal, Self::TokenPublic, Self::Refresh];
 
     /// The name in key files and on the command line.
     #[must_use]
@@ -46,6 +49,7 @@ impl KeyKind {
         match self {
             Self::Pepper => "pepper",
             Self::TokenLocal => "token-local",
+            Self::TokenPublic => "token-public",
             Self::Refresh => "refresh",
         }
     }
@@ -56,6 +60,7 @@ impl KeyKind {
         match self {
             Self::Pepper => b"pepper id",
             Self::TokenLocal => b"token-local id",
+            Self::TokenPublic => b"token-public id",
             Self::Refresh => b"refresh id",
         }
     }
@@ -140,11 +145,12 @@ pub struct Key {
     kind: KeyKind,
     id: KeyId,
     created: Option<Timestamp>,
+    staged: bool,
     secret: Box<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 /// The operating system gave no random bytes.
-#[derive(Clone, Copy, Debug, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the system's random source failed: {0}")]
 pub struct KeyRandomError(#[from] getrandom::Error);
 
@@ -183,7 +189,7 @@ impl Key {
     }
 
     fn from_secret(kind: KeyKind, created: Option<Timestamp>, secret: Box<Zeroizing<[u8; KEY_BYTES]>>) -> Self {
-        Self { kind, id: KeyId::of(kind, &secret), created, secret }
+        Self { kind, id: KeyId::of(kind, &secret), created, staged: false, secret }
     }
 
     fn from_base64(kind: KeyKind, created: Option<Timestamp>, encoded: &str) -> Option<Self> {
@@ -210,6 +216,12 @@ impl Key {
         self.created
     }
 
+    /// Whether it waits for being promoted: what was made with it elsewhere is accepted, and nothing is made with it.
+    #[must_use]
+    pub const fn is_staged(&self) -> bool {
+        self.staged
+    }
+
     /// The key itself. Do not copy it to where it is not wiped.
     #[must_use]
     pub fn secret(&self) -> &[u8; KEY_BYTES] {
@@ -217,9 +229,39 @@ impl Key {
     }
 }
 
-/// Keys of every kind; of each kind the newest first, none twice.
+/// Keys of every kind; of each kind the one in use first, none twice.
+///
+/// Invariant: a staged key is the last of its kind and not the first.
 #[derive(Clone, Default)]
 pub struct Keys(Vec<Key>);
+
+/// Why the keys of a kind are not changed as asked. Each text says what to do instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyChangeError {
+    /// No room for another key of this kind.
+    #[error(
+        "it holds {KEYS_PER_KIND_MAX} keys of the kind {} already: delete the line of the oldest that nothing uses",
+        .0.as_str()
+    )]
+    Full(KeyKind),
+    /// A new key is to wait for its turn, but none is in use.
+    #[error("it holds no key of the kind {kind} to be followed: `--rotate {kind}` makes the first", kind = .0.as_str())]
+    NoneInUse(KeyKind),
+    /// Another key waits already.
+    #[error("the key {id} is staged already: `--promote {}` puts it to use", kind.as_str())]
+    AlreadyStaged {
+        /// The kind that was to be changed.
+        kind: KeyKind,
+        /// The key that waits.
+        id: KeyId,
+    },
+    /// No key waits.
+    #[error("it holds no staged key of the kind {kind}: `--stage {kind}` makes one", kind = .0.as_str())]
+    NoneStaged(KeyKind),
+    /// No random bytes for a new key.
+    #[error(transparent)]
+    Random(#[from] KeyRandomError),
+}
 
 /// Makes a first key of every kind.
 ///
@@ -252,7 +294,7 @@ impl Keys {
         if keys.0.is_empty() { Err(KeyValueError::Empty) } else { Ok(keys) }
     }
 
-    /// The keys of one kind, the newest first.
+    /// The keys of one kind: the one in use, then older ones from new to old, then the staged one if there is any.
     pub fn of(&self, kind: KeyKind) -> impl Iterator<Item = &Key> {
         self.0.iter().filter(move |key| key.kind == kind)
     }
@@ -269,9 +311,45 @@ impl Keys {
         self.of(kind).find(|key| key.id == id)
     }
 
-    /// Makes `key` the newest of its kind.
-    fn put_first(&mut self, key: Key) {
+    /// The key of a kind that waits for being promoted.
+    #[must_use]
+    pub fn staged(&self, kind: KeyKind) -> Option<&Key> {
+        self.of(kind).find(|key| key.staged)
+    }
+
+    fn room_for_another(&self, kind: KeyKind) -> Result<(), KeyChangeError> {
+        if let Some(key) = self.staged(kind) {
+            return Err(KeyChangeError::AlreadyStaged { kind, id: key.id });
+        }
+        if self.of(kind).count() >= KEYS_PER_KIND_MAX { Err(KeyChangeError::Full(kind)) } else { Ok(()) }
+    }
+
+    /// Puts `key` to use at once.
+    fn rotate(&mut self, key: Key) -> Result<(), KeyChangeError> {
+        // Beside a staged key a third one would leave open which of them was meant.
+        self.room_for_another(key.kind)?;
         self.0.insert(0, key);
+        Ok(())
+    }
+
+    /// Adds `key` as the one that waits.
+    fn stage(&mut self, mut key: Key) -> Result<(), KeyChangeError> {
+        if self.newest(key.kind).is_none() {
+            return Err(KeyChangeError::NoneInUse(key.kind));
+        }
+        self.room_for_another(key.kind)?;
+        key.staged = true;
+        self.0.push(key);
+        Ok(())
+    }
+
+    /// Puts the staged key of this kind to use.
+    fn promote(&mut self, kind: KeyKind) -> Result<(), KeyChangeError> {
+        let at = self.0.iter().position(|key| key.kind == kind && key.staged);
+        let mut key = self.0.remove(at.ok_or(KeyChangeError::NoneStaged(kind))?);
+        key.staged = false;
+        self.0.insert(0, key);
+        Ok(())
     }
 }
 
@@ -292,6 +370,7 @@ mod tests {
         let id = |kind| KeyId::of(kind, &[0; KEY_BYTES]).to_string();
         assert_eq!(id(KeyKind::Pepper), "c5d891b35c14");
         assert_eq!(id(KeyKind::TokenLocal), "dae3586187a3");
+        assert_eq!(id(KeyKind::TokenPublic), "78c2383cb944");
         assert_eq!(id(KeyKind::Refresh), "3e19824bd8dd");
     }
 

@@ -3,14 +3,17 @@
 //!
 //! ```text
 //! jeday-keys 1
-//! # kind      id           created              key (32 bytes, Base64)
-//! pepper      3b1f0c9a77d2 2025-01-31T12:00:00Z <43 characters>
-//! token-local ...
-//! refresh     ...
+//! # kind       id           created              key (32 bytes, Base64)
+//! pepper       3b1f0c9a77d2 2025-01-31T12:00:00Z <43 characters>
+//! token-local  ...
+//! token-public ...
+//! refresh      ...
+//! refresh      ...                                               staged
 //! ```
 //!
 //! The first line names the format. `#` starts a comment line; empty lines are skipped; fields are separated by blanks.
-//! Of each kind the first line is the newest key, the one in use. An old key is retired by deleting its line.
+//! Of each kind the first line is the key in use. The last one may be staged, which a fifth field says: known, and not
+//! used yet. An old key is retired by deleting its line. A kind without a line is one that was not needed yet.
 //! A format of its own, because a library's parser copies and quotes what it reads, and here that is the secret.
 
 use std::fmt::Write as _;
@@ -26,11 +29,15 @@ const FORMAT: &str = "jeday-keys 1";
 
 const HEADER: &str = "\
 # Secret. Keep a copy in a safe place: without the peppers nobody can log in again.
-# The first key of a kind is in use; older ones stay for what was made with them. `jeday keygen --help` tells how to add one.
+# The first key of a kind is in use; older ones stay for what was made with them, a staged one waits for its promotion.
+# `jeday keygen --help` tells how to add one.
 # kind, id, created, key
 ";
 
-/// More than the longest line: kind, id, time and key.
+/// The fifth field of a key that is not used yet.
+const STAGED: &str = "staged";
+
+/// More than the longest line: kind, id, time, key and mark.
 const LINE_BYTES: usize = 128;
 
 /// The largest text that can be a key file, in bytes; leaves as much again for comments.
@@ -55,8 +62,8 @@ pub enum KeyTextProblem {
     /// Not UTF-8.
     #[error("is not text")]
     NotText,
-    /// Not four fields.
-    #[error("does not have the four fields kind, id, created and key")]
+    /// Not four fields, nor a fifth that marks a staged key.
+    #[error("does not have the four fields kind, id, created and key, and at most `{STAGED}` after them")]
     Fields,
     /// A kind that this version does not know.
     #[error("is of an unknown kind: a newer version of Jeday may have written it")]
@@ -76,6 +83,9 @@ pub enum KeyTextProblem {
     /// The key stands in an earlier line too.
     #[error("repeats a key")]
     Repeated,
+    /// A staged key that no key in use precedes, or a key behind a staged one.
+    #[error("is not in its place: the key in use is the first of its kind, and one that is staged the last")]
+    Place,
     /// More than [`KEYS_PER_KIND_MAX`] keys of one kind.
     #[error("is one key of its kind too many: delete the oldest that nothing uses any more")]
     TooMany,
@@ -96,6 +106,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Keys, KeyTextError> {
             if keys.find(key.kind(), key.id()).is_some() {
                 return Err(fail(KeyTextProblem::Repeated));
             }
+            if keys.staged(key.kind()).is_some() || (key.is_staged() && keys.newest(key.kind()).is_none()) {
+                return Err(fail(KeyTextProblem::Place));
+            }
             if keys.of(key.kind()).count() == KEYS_PER_KIND_MAX {
                 return Err(fail(KeyTextProblem::TooMany));
             }
@@ -107,15 +120,19 @@ pub(super) fn parse(text: &[u8]) -> Result<Keys, KeyTextError> {
 
 fn parse_line(content: &str) -> Result<Key, KeyTextProblem> {
     let mut fields = content.split_ascii_whitespace();
-    let (Some(kind), Some(id), Some(created), Some(encoded), None) =
-        (fields.next(), fields.next(), fields.next(), fields.next(), fields.next())
+    let (Some(kind), Some(id), Some(created), Some(encoded), mark, None) =
+        (fields.next(), fields.next(), fields.next(), fields.next(), fields.next(), fields.next())
     else {
         return Err(KeyTextProblem::Fields);
     };
+    if mark.is_some_and(|mark| mark != STAGED) {
+        return Err(KeyTextProblem::Fields);
+    }
     let kind: KeyKind = kind.parse().map_err(|()| KeyTextProblem::Kind)?;
     let id: KeyId = id.parse().map_err(|_| KeyTextProblem::Id)?;
     let created: Timestamp = created.parse().map_err(|_| KeyTextProblem::Created)?;
-    let key = Key::from_base64(kind, Some(created), encoded).ok_or(KeyTextProblem::Key)?;
+    let mut key = Key::from_base64(kind, Some(created), encoded).ok_or(KeyTextProblem::Key)?;
+    key.staged = mark.is_some();
     if key.id() == id { Ok(key) } else { Err(KeyTextProblem::OtherKey) }
 }
 
@@ -133,102 +150,13 @@ pub fn render(keys: &Keys, now: Timestamp) -> Zeroizing<String> {
             Base64Unpadded::encode(key.secret(), buffer.as_mut_slice()).expect("the buffer is as long as the encoding");
         let created = key.created().unwrap_or(now);
         let (kind, id) = (key.kind().as_str(), key.id());
-        writeln!(text, "{kind:<11} {id} {created:.0} {encoded}").expect("a string takes whatever is written");
+        let (gap, mark) = if key.is_staged() { (" ", STAGED) } else { ("", "") };
+        writeln!(text, "{kind:<12} {id} {created:.0} {encoded}{gap}{mark}")
+            .expect("a string takes whatever is written");
     }
     debug_assert!(text.capacity() == room, "the text outgrew its room");
     text
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ZEROES: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    const ID: &str = "c5d891b35c14";
-
-    fn problem(lines: &str) -> Option<(usize, KeyTextProblem)> {
-        parse(lines.as_bytes()).err().map(|error| (error.line, error.problem))
-    }
-
-    fn contents(keys: &Keys) -> Vec<(KeyKind, KeyId, Option<Timestamp>, [u8; KEY_BYTES])> {
-        KeyKind::ALL
-            .into_iter()
-            .flat_map(|kind| keys.of(kind))
-            .map(|key| (key.kind(), key.id(), key.created(), *key.secret()))
-            .collect()
-    }
-
-    #[test]
-    fn a_hand_written_file_is_read() {
-        let text = format!("jeday-keys 1\r\n\n  # mine\n pepper\t{ID}  2025-01-31T12:00:00Z {ZEROES}");
-        let keys = parse(text.as_bytes()).unwrap();
-        let created = "2025-01-31T12:00:00Z".parse().ok();
-        assert!(contents(&keys) == [(KeyKind::Pepper, ID.parse().unwrap(), created, [0; KEY_BYTES])]);
-    }
-
-    #[test]
-    fn each_mistake_is_told_by_line_and_reason() {
-        use KeyTextProblem::*;
-        let line = |line: &str| problem(&format!("jeday-keys 1\n{line}\n"));
-        let time = "2025-01-31T12:00:00Z";
-        assert_eq!(problem(""), Some((1, Format)));
-        assert_eq!(problem("jeday-keys 2\n"), Some((1, Format)));
-        assert_eq!(line("pepper"), Some((2, Fields)));
-        assert_eq!(line(&format!("pepper {ID} {time} {ZEROES} more")), Some((2, Fields)));
-        assert_eq!(line(&format!("salt {ID} {time} {ZEROES}")), Some((2, Kind)));
-        assert_eq!(line(&format!("pepper 12 {time} {ZEROES}")), Some((2, Id)));
-        assert_eq!(line(&format!("pepper {ID} yesterday {ZEROES}")), Some((2, Created)));
-        assert_eq!(line(&format!("pepper {ID} {time} {ZEROES}=")), Some((2, Key)));
-        assert_eq!(line(&format!("pepper {ID} {time} AAAA")), Some((2, Key)));
-        assert_eq!(line(&format!("pepper {ID} {time} B{}", &ZEROES[1..])), Some((2, OtherKey)));
-        let twice = format!("pepper {ID} {time} {ZEROES}\n");
-        assert_eq!(line(&format!("{twice}{twice}")), Some((3, Repeated)));
-        assert_eq!(parse(b"jeday-keys 1\n\xff\n").err().map(|error| error.problem), Some(NotText));
-    }
-
-    #[test]
-    fn no_mistake_repeats_the_key() {
-        let text = format!("jeday-keys 1\npepper {ID} now {ZEROES}\n");
-        let Err(error) = parse(text.as_bytes()) else { panic!("taken") };
-        assert!(!format!("{error} {error:?}").contains("AAAA"));
-    }
-
-    #[test]
-    fn the_fullest_file_fits_its_bound_and_no_fuller_one_is_read() {
-        let mut keys = Keys::default();
-        let now = "9999-12-30T22:00:00Z".parse().unwrap();
-        for kind in KeyKind::ALL {
-            for _ in 0..KEYS_PER_KIND_MAX {
-                keys.put_first(Key::generate(kind, now).unwrap());
-            }
-        }
-        let text = render(&keys, now);
-        assert!(text.len() <= TEXT_BYTES_MAX);
-        assert!(text.lines().all(|line| line.starts_with('#') || line.len() < LINE_BYTES));
-        assert_eq!(problem(&text), None);
-        keys.put_first(Key::generate(KeyKind::Refresh, now).unwrap());
-        assert!(matches!(problem(&render(&keys, now)), Some((_, KeyTextProblem::TooMany))));
-    }
-
-    proptest! {
-        #[test]
-        fn keys_survive_the_round_trip(
-            secrets in prop::collection::vec((0usize..3, any::<[u8; KEY_BYTES]>(), 0i64..4_000_000_000), 0..12),
-        ) {
-            let mut keys = Keys::default();
-            for (kind, secret, second) in secrets {
-                let created = Timestamp::from_second(second).ok();
-                keys.put_first(Key::from_secret(KeyKind::ALL[kind], created, Box::new(Zeroizing::new(secret))));
-            }
-            let read = parse(render(&keys, Timestamp::UNIX_EPOCH).as_bytes()).unwrap();
-            prop_assert!(contents(&read) == contents(&keys));
-        }
-
-        #[test]
-        fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&[b"jeday-keys 1\n".as_slice(), &text].concat());
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! Everything that speaks to PostgreSQL.
 
+pub mod backlog;
+pub mod claim;
 pub mod cluster;
 pub mod connect;
 pub mod link;

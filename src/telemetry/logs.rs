@@ -225,4 +225,4 @@ where
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

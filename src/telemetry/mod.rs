@@ -5,6 +5,7 @@
 //! reader, a disk or a terminal.
 
 mod counters;
+mod hardening;
 mod histogram;
 mod logs;
 mod names;
@@ -12,15 +13,20 @@ mod process;
 mod prometheus;
 mod rate_limited;
 mod registry;
+mod security;
 mod shard_metrics;
 mod snapshot;
 mod statuses;
 
 pub use counters::{Counter, Gauge};
+pub use hardening::{BacklogFigures, HardeningFigures, WorkerFigures};
 pub use histogram::{DurationHistogram, SizeHistogram};
 pub use logs::{DroppedLines, InitError, LogFormat, LogGuard, UnknownFormat, init, name_shard};
 pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName};
 pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};
-pub use shard_metrics::{Batch, CloseReason, Connections, Database, ParseErrors, Requests, ShardMetrics};
+pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEvents, SecurityLog};
+pub use shard_metrics::{
+    Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
+};

@@ -4,11 +4,14 @@
 //! Labels are bounded by tables of names and by the number of shards. Routes and statuses appear once they have been
 //! counted, everything else from the start, so that a rate over it begins at zero.
 
+mod hardening;
+
 use std::env::consts::ARCH;
 
 use super::histogram::{BucketTotals, DURATION_BOUNDS_US, SIZE_BOUNDS_ITEMS};
 use super::names::Names;
-use super::shard_metrics::CloseReason;
+use super::security::SecurityEventKind;
+use super::shard_metrics::{CloseReason, ConnectionGroup};
 use super::snapshot::{ShardFigures, Snapshot, StatementTotals};
 use super::statuses::STATUSES;
 
@@ -33,7 +36,11 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.connections(snapshot);
     page.batches(names, snapshot);
     page.database(snapshot);
+    page.security(snapshot);
     page.shards(snapshot);
+    if let Some(figures) = &snapshot.hardening {
+        page.hardening(figures, &snapshot.password_wait);
+    }
     page.family(
         "jeday_log_lines_dropped_total",
         COUNTER,
@@ -190,14 +197,24 @@ impl Page {
         }
     }
 
+    fn security(&mut self, snapshot: &Snapshot) {
+        let name = "jeday_security_events_total";
+        self.family(name, COUNTER, "Security events, logged or not, by their names.");
+        for (kind, count) in SecurityEventKind::ALL.iter().zip(&snapshot.security) {
+            self.value(name, &[("event", kind.name())], *count);
+        }
+    }
+
     fn database(&mut self, snapshot: &Snapshot) {
-        self.by_shard(
-            snapshot,
-            "jeday_database_connections",
-            GAUGE,
-            "Connections to the database that are up.",
-            |shard| shard.database_connections,
-        );
+        let name = "jeday_database_connections";
+        self.family(name, GAUGE, "Connections to the database that are up.");
+        for figures in &snapshot.shards {
+            let mut digits = itoa::Buffer::new();
+            let shard = digits.format(figures.shard);
+            for ((_, group), up) in ConnectionGroup::ALL.iter().zip(&figures.database_connections) {
+                self.value(name, &[("shard", shard), ("group", *group)], *up);
+            }
+        }
         let totals = &snapshot.database;
         let counters = [
             (

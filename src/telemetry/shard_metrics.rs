@@ -5,6 +5,7 @@
 use super::counters::{Counter, Gauge};
 use super::histogram::{DurationHistogram, SizeHistogram};
 use super::names::{OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, STATEMENTS_MAX};
+use super::security::SecurityEvents;
 use super::statuses::{STATUS_SLOTS, status_slot};
 
 /// Everything one shard counts, in one allocation of its own.
@@ -22,8 +23,12 @@ pub struct ShardMetrics {
     pub parse_errors: ParseErrors,
     /// Batched statements, by the index of their names.
     pub batches: [Batch; STATEMENTS_MAX],
+    /// How long those who log in wait for a password core, before the hash begins.
+    pub password_wait: DurationHistogram,
     /// The shard's connections to the database.
     pub database: Database,
+    /// Security events.
+    pub security: SecurityEvents,
 }
 
 /// Requests that were answered, by route and status.
@@ -164,11 +169,23 @@ impl Batch {
     }
 }
 
+/// The two groups of connections to the database that a shard has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionGroup {
+    /// For statements that change something.
+    Write,
+    /// For statements that only read, so that they never queue behind commits.
+    Read,
+}
+
+impl ConnectionGroup {
+    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Write, "write"), (Self::Read, "read")];
+}
+
 /// The shard's connections to the database, and what went wrong with them.
 #[derive(Debug, Default)]
 pub struct Database {
-    /// Connections that are up.
-    pub connections: Gauge,
+    pub(super) connections: [Gauge; ConnectionGroup::ALL.len()],
     /// Connections made again after one was lost.
     pub reconnects: Counter,
     /// Attempts to connect that failed.
@@ -183,6 +200,13 @@ pub struct Database {
     pub unknown_unresolved: Counter,
 }
 
+impl Database {
+    /// Connections of a group that are up. Each group sets its own; the other figures are added up by both.
+    pub fn connections(&self, group: ConnectionGroup) -> &Gauge {
+        &self.connections[group as usize]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +215,13 @@ mod tests {
     fn close_reasons_are_listed_in_the_order_of_their_slots() {
         for (slot, (reason, _)) in CloseReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, slot);
+        }
+    }
+
+    #[test]
+    fn connection_groups_are_listed_in_the_order_of_their_slots() {
+        for (slot, (group, _)) in ConnectionGroup::ALL.into_iter().enumerate() {
+            assert_eq!(group as usize, slot);
         }
     }
 

@@ -3,10 +3,13 @@
 //! Shards go on counting while they are read, so figures of one snapshot can be a few events apart. Each by itself
 //! never goes back from one snapshot to the next.
 
+use super::counters::Gauge;
+use super::hardening::HardeningFigures;
 use super::histogram::{BucketTotals, DURATION_BUCKETS, SIZE_BUCKETS};
 use super::names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX};
 use super::process::ProcessStats;
-use super::shard_metrics::{Batch, CloseReason, Database, Route, ShardMetrics};
+use super::security::SecurityEventKind;
+use super::shard_metrics::{Batch, CloseReason, ConnectionGroup, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
 
 /// The merged figures. Vectors follow the order of [`Names`].
@@ -20,8 +23,11 @@ pub(super) struct Snapshot {
     pub(super) received_bytes: u64,
     pub(super) sent_bytes: u64,
     pub(super) database: DatabaseTotals,
+    pub(super) security: [u64; SecurityEventKind::ALL.len()],
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
+    pub(super) hardening: Option<HardeningFigures>,
+    pub(super) password_wait: BucketTotals<DURATION_BUCKETS>,
     pub(super) started_ms: Option<u64>,
     pub(super) process: ProcessStats,
 }
@@ -58,7 +64,7 @@ pub(super) struct ShardFigures {
     pub(super) requests: u64,
     pub(super) accepted: u64,
     pub(super) open: u64,
-    pub(super) database_connections: u64,
+    pub(super) database_connections: [u64; ConnectionGroup::ALL.len()],
     /// By statement.
     pub(super) queued: Vec<u64>,
     pub(super) cpu_ns: Option<u64>,
@@ -84,8 +90,11 @@ impl Snapshot {
             received_bytes: 0,
             sent_bytes: 0,
             database: DatabaseTotals::default(),
+            security: [0; SecurityEventKind::ALL.len()],
             shards: Vec::new(),
             log_lines_dropped: 0,
+            hardening: None,
+            password_wait: BucketTotals::ZERO,
             started_ms: None,
             process: ProcessStats::default(),
         }
@@ -112,13 +121,17 @@ impl Snapshot {
         for (total, closed) in self.closed.iter_mut().zip(&connections.closed) {
             *total += closed.get();
         }
+        self.password_wait.merge(&metrics.password_wait.0);
         self.database.merge(&metrics.database);
+        for (total, kind) in self.security.iter_mut().zip(&metrics.security.kinds) {
+            *total += kind.get();
+        }
         self.shards.push(ShardFigures {
             shard,
             requests,
             accepted: connections.accepted.get(),
             open: connections.open(),
-            database_connections: metrics.database.connections.get(),
+            database_connections: metrics.database.connections.each_ref().map(Gauge::get),
             queued,
             cpu_ns,
         });

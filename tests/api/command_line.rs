@@ -50,9 +50,43 @@ fn keygen_makes_a_private_file_and_never_overwrites_it() {
         let lines = keys.lines().skip(1).filter(|line| !line.starts_with('#'));
         lines.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
     };
-    assert_eq!(kinds(&printed), ["pepper", "token-local", "refresh"]);
+    assert_eq!(kinds(&printed), ["pepper", "token-local", "token-public", "refresh"]);
     assert_eq!(kinds(&printed), kinds(&keys));
     assert_ne!(printed, said(&mut jeday(["keygen", "--stdout"])), "new ones each time");
+}
+
+#[test]
+fn keys_are_exchanged_one_step_at_a_time_and_never_shown() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("keys");
+    let path = path.to_str().unwrap();
+    said(&mut jeday(["keygen", "--key-file", path]));
+    let keygen = |change: &[&str]| said(jeday(["keygen", "--key-file", path]).args(change));
+    // Kind and use of each key, in the order of the list.
+    let uses = || -> Vec<String> {
+        let list = keygen(&["--list"]);
+        let secrets = fs::read_to_string(path).unwrap();
+        let mut secrets = secrets.split_whitespace().filter(|word| word.len() == 43);
+        assert!(secrets.all(|secret| !list.contains(secret)), "{list}");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let key = |line: &str| format!("{} {}", words(line)[0], words(line)[5..].join(" "));
+        list.lines().skip(1).map(key).filter(|key| key.starts_with("token-local")).collect()
+    };
+    assert_eq!(uses(), ["token-local in use"]);
+    assert!(keygen(&["--stage", "token-local"]).contains("every node"));
+    assert_eq!(uses(), ["token-local in use", "token-local staged"]);
+    keygen(&["--promote", "token-local"]);
+    assert_eq!(uses(), ["token-local in use", "token-local old"]);
+    keygen(&["--rotate", "token-local"]);
+    assert_eq!(uses(), ["token-local in use", "token-local old", "token-local old"]);
+
+    let refused = |change: &[&str]| complaint(jeday(["keygen", "--key-file", path]).args(change));
+    let (code, words) = refused(&["--promote", "token-local"]);
+    assert!(code == 1 && words.contains("`--stage token-local`"), "{words}");
+    let (code, words) = refused(&["--promote", "salt"]);
+    assert!(code == 2 && words.contains("token-public"), "{words}");
+    assert_eq!(refused(&["--list", "--stage", "pepper"]).0, 2);
+    assert_eq!(refused(&["--stdout", "--list"]).0, 2);
 }
 
 #[test]
@@ -84,7 +118,8 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     let healthy = deployment.jeday(["doctor"]).output().unwrap();
     let words = text(&healthy.stdout);
     assert!(healthy.status.success(), "{words}");
-    for check in ["kernel", "io_uring", "locked memory", "open files", "database", "durability", "schema"] {
+    let machine = ["kernel", "io_uring", "locked memory", "open files", "argon2id engine"];
+    for check in machine.into_iter().chain(["database", "durability", "schema"]) {
         assert!(words.lines().any(|line| line.contains(&format!(" {check}: "))), "{check}: {words}");
     }
 
@@ -112,7 +147,11 @@ fn plan_shows_which_core_does_what() {
     let shards = plan["shards"].as_array().unwrap();
     assert!(!shards.is_empty() && !plan["password_cores"].as_array().unwrap().is_empty(), "{plan}");
     assert!(shards.iter().enumerate().all(|(index, shard)| shard["index"] == index && shard["cpu"].is_u64()), "{plan}");
-    assert!(said(&mut jeday(["plan"])).contains("request shard"));
+    let picture = said(&mut jeday(["plan"]));
+    assert!(picture.contains("request shard") && picture.contains("Memory for hashing: "), "{picture}");
+    let of_cores =
+        plan["password_cores"].as_array().unwrap().iter().map(|core| core["hash_memory_bytes"].as_u64().unwrap());
+    assert_eq!(plan["hash_memory_bytes"], of_cores.sum::<u64>(), "{plan}");
     let one: Value =
         serde_json::from_str(&said(&mut jeday(["plan", "--json", "--set", "cores.request_shards=1"]))).unwrap();
     assert_eq!(one["shards"].as_array().unwrap().len(), 1);

@@ -4,7 +4,7 @@ use crate::support::{
     client::{Client, registration, user},
     metrics::Metrics,
     postgres::TestCluster,
-    server::{Deployment, Server},
+    server::{Deployment, STAYS_WEAK, Server},
     session::Session,
 };
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ fn rounds() -> usize {
 #[test]
 fn taken_email_is_answered_with_409() {
     let deployment = Deployment::new();
-    let server = deployment.serve();
+    let server = deployment.serve_with(&[STAYS_WEAK]);
     let mut client = server.connect();
     assert_eq!(client.register("ada@example.com").status, 201);
     let reply = client.register("ada@example.com");
@@ -52,8 +52,12 @@ fn spellings_of_one_mailbox_are_one_email() {
 #[test]
 fn duplicate_email_spares_its_batch() {
     let deployment = Deployment::new();
-    let server =
-        deployment.serve_with(&["cores.request_shards=1", "database.write_connections=1", "database.deadline=60s"]);
+    let server = deployment.serve_with(&[
+        "cores.request_shards=1",
+        "database.write_connections=1",
+        "database.deadline=60s",
+        STAYS_WEAK,
+    ]);
     assert_eq!(server.connect().register("old@example.com").status, 201);
     let mut session = Session::open(TestCluster::shared(), deployment.database());
     session.hold_registrations();

@@ -4,7 +4,7 @@ use crate::support::{
     client::{Client, Reply, registration, user},
     metrics::Metrics,
     postgres::TestCluster,
-    server::Deployment,
+    server::{Deployment, STAYS_WEAK},
     session::Session,
 };
 
@@ -15,7 +15,7 @@ fn keyed(client: &mut Client, key: &str, body: &str) -> Reply {
 #[test]
 fn same_key_and_request_give_the_first_answer_again() {
     let deployment = Deployment::new();
-    let server = deployment.serve();
+    let server = deployment.serve_with(&[STAYS_WEAK]);
     let mut client = server.connect();
     let body = user("ada@example.com");
     let first = keyed(&mut client, "one", &body);
@@ -116,8 +116,12 @@ fn parallel_requests_with_one_key_make_one_user_and_one_answer() {
 #[test]
 fn one_key_twice_in_a_batch_makes_one_user() {
     let deployment = Deployment::new();
-    let server =
-        deployment.serve_with(&["cores.request_shards=1", "database.write_connections=1", "database.deadline=60s"]);
+    let server = deployment.serve_with(&[
+        "cores.request_shards=1",
+        "database.write_connections=1",
+        "database.deadline=60s",
+        STAYS_WEAK,
+    ]);
     let mut session = Session::open(TestCluster::shared(), deployment.database());
     session.hold_registrations();
     let mut first = server.connect();

@@ -11,6 +11,7 @@ mod support {
     pub(crate) mod session;
 }
 
+mod access_tokens;
 mod bodies;
 mod command_line;
 mod duplicate_emails;
@@ -20,6 +21,8 @@ mod go_environment;
 mod heads;
 mod health;
 mod idempotency;
+mod login;
+mod login_and_hardening;
 mod malformed_json;
 mod media_types;
 mod metrics;
@@ -30,9 +33,13 @@ mod passwords;
 mod persistence;
 mod pooler;
 mod private_cluster;
+mod rate_limits;
+mod refreshing;
 mod registering;
 mod routing;
 mod secrecy;
+mod security_events;
+mod sessions;
 mod start_up_errors;
 mod stopping;
 mod timeouts;

@@ -67,7 +67,9 @@ fn counts_agree_with_what_was_sent_over_all_shards() {
 
     let shards = metrics.count("jeday_shard_requests_total", &[]);
     assert_eq!(metrics.count("jeday_shard_cpu_seconds_total", &[]), shards);
-    assert_eq!(metrics.sum("jeday_database_connections", &[]), shards as f64);
+    for group in ["write", "read"] {
+        assert_eq!(metrics.sum("jeday_database_connections", &[("group", group)]), shards as f64, "{group}");
+    }
     // Earlier scrapes are counted, and their connections gone, a moment after they were answered.
     Metrics::once(&server, "shards and routes agree", |metrics| {
         metrics.sum("jeday_shard_requests_total", &[]) == metrics.sum("jeday_http_requests_total", &[])

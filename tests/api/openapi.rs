@@ -10,6 +10,7 @@ fn description_is_served_and_names_what_is_answered() {
     let mut client = server.connect();
     let reply = client.get("/openapi.json");
     assert_eq!((reply.status, reply.field("Content-Type")), (200, Some("application/json")));
+    assert_eq!(reply.text(), include_str!("../../openapi.json"), "the one that schemathesis reads");
     let document = reply.json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")), "{document}");
     let described = |path: &str, method: &str, status: u16| {

@@ -1,6 +1,6 @@
 //! What a registration is answered with, and what it leaves in the database.
 
-use crate::support::server::Deployment;
+use crate::support::server::{Deployment, STAYS_WEAK};
 use jeday::account::UserId;
 use jiff::Timestamp;
 use serde_json::json;
@@ -37,7 +37,7 @@ fn registration_is_answered_with_the_user() {
 #[test]
 fn what_is_confirmed_is_in_the_database() {
     let deployment = Deployment::new();
-    let server = deployment.serve();
+    let server = deployment.serve_with(&[STAYS_WEAK]);
     let user = server.connect().register("ada@example.com").json();
     let id: UserId = user["id"].as_str().unwrap().parse().unwrap();
 
@@ -63,7 +63,7 @@ fn what_is_confirmed_is_in_the_database() {
 #[test]
 fn equal_passwords_are_stored_differently() {
     let deployment = Deployment::new();
-    let server = deployment.serve();
+    let server = deployment.serve_with(&[STAYS_WEAK]);
     let mut client = server.connect();
     for email in ["one@example.com", "two@example.com"] {
         assert_eq!(client.register(email).status, 201);

@@ -191,7 +191,7 @@ fn tables_are_missing_or_of_another_version() {
         &deployment,
         "SELECT 1",
         expect![[r#"
-        jeday: error: the database is at version 3, this jeday needs 4: run `jeday migrate up`
+        jeday: error: the database is at version 4, this jeday needs 5: run `jeday migrate up`
         hint: with the same DB_URL: jeday migrate up
     "#]],
     );
@@ -214,7 +214,7 @@ fn database_is_of_a_newer_version() {
         1,
         &[(deployment.database(), "DATABASE")],
         expect![[r#"
-        jeday: error: this jeday knows migrations up to 4, the database is at 9999: use a newer jeday, or migrate down with the newer one first
+        jeday: error: this jeday knows migrations up to 5, the database is at 9999: use a newer jeday, or migrate down with the newer one first
     "#]],
     );
 }
@@ -310,8 +310,7 @@ fn key_file_is_missing_or_open_to_others_or_broken() {
         1,
         &places,
         expect![[r#"
-        jeday: error: no pepper is configured: `jeday keygen` makes one
-        hint: jeday keygen makes a file that has one
+        jeday: error: the key file has no pepper: restore it from a copy, or where no password is stored yet, `jeday keygen --rotate pepper` adds one
     "#]],
     );
 

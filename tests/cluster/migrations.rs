@@ -55,7 +55,7 @@ impl Database {
     }
 }
 
-const ALL: &str = "deployment idempotency_keys password_upgrade_queue schema_migrations users";
+const ALL: &str = "deployment idempotency_keys password_upgrade_queue schema_migrations sessions users";
 
 #[test]
 fn up_down_and_up_again_leave_the_same_tables() {

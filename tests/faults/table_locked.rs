@@ -4,7 +4,12 @@
 use crate::{
     await_service,
     journal::Told,
-    support::{metrics::Metrics, postgres::TestCluster, server::Deployment, session::Session},
+    support::{
+        metrics::Metrics,
+        postgres::TestCluster,
+        server::{Deployment, STAYS_WEAK},
+        session::Session,
+    },
     turn,
 };
 use std::{thread, time::Duration};
@@ -18,6 +23,7 @@ fn requests_are_answered_while_a_lock_is_held_and_nothing_piles_up() {
         "database.connect_timeout=500ms",
         "database.write_connections=1",
         "cores.request_shards=1",
+        STAYS_WEAK,
     ]);
     let mut session = Session::open(TestCluster::shared(), deployment.database());
     session.hold_registrations();

@@ -5,15 +5,24 @@
 mod support {
     pub(crate) mod pooler;
     pub(crate) mod postgres;
+    pub(crate) mod session;
     pub(crate) use postgres::*;
 }
 
 mod attributes;
 mod authentication;
+mod data;
 mod durability;
+mod ending_sessions;
+mod groups;
+mod hardening;
+mod looking_up;
 mod outcomes;
+mod plans;
 mod pooler;
 mod reaching;
+mod rotating_sessions;
+mod starting_sessions;
 mod statements;
 mod tls;
 

@@ -2,7 +2,7 @@
 //! what every reply of Jeday has.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
@@ -11,6 +11,9 @@ use std::{
 
 /// A reply that takes longer is not coming.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The password of every user that tests register without giving it another.
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A connection.
 pub(crate) struct Client {
@@ -76,6 +79,37 @@ impl Client {
         self.post(&user(email))
     }
 
+    /// `POST` with a JSON body.
+    pub(crate) fn post_json(&mut self, target: &str, body: &Value) -> Reply {
+        self.request("POST", target, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// Logs a user of this address in with the password that [`Client::register`] has given it.
+    pub(crate) fn login(&mut self, email: &str) -> Reply {
+        self.login_with(email, PASSWORD)
+    }
+
+    /// The same with another password.
+    pub(crate) fn login_with(&mut self, email: &str, password: &str) -> Reply {
+        self.post_json("/auth/login", &json!({ "email": email, "password": password }))
+    }
+
+    /// `POST /auth/refresh`.
+    pub(crate) fn refresh(&mut self, token: &str) -> Reply {
+        self.post_json("/auth/refresh", &json!({ "refresh_token": token }))
+    }
+
+    /// A request without a body in the name of this access token's user.
+    pub(crate) fn authorized(&mut self, method: &str, target: &str, access_token: &str) -> Reply {
+        self.request(method, target, &[("Authorization", &format!("Bearer {access_token}"))], b"")
+    }
+
+    /// Registers a user of this address and logs it in.
+    pub(crate) fn new_session(&mut self, email: &str) -> Tokens {
+        assert_eq!(self.register(email).status, 201);
+        self.login(email).tokens()
+    }
+
     /// The next reply, which is not an interim one.
     pub(crate) fn reply(&mut self) -> Reply {
         let reply = self.reply_to(false);
@@ -119,7 +153,12 @@ impl Client {
             return reply;
         }
         reply.check();
-        let length: usize = reply.field("Content-Length").expect("every reply says its length").parse().unwrap();
+        // RFC 9110 section 8.6: 204 says no length.
+        let length = match reply.field("Content-Length") {
+            None if reply.status == 204 => 0,
+            None => panic!("every reply says its length: {reply:?}"),
+            Some(length) => length.parse::<usize>().unwrap(),
+        };
         let length = if to_head { 0 } else { length };
         while self.received.len() < length {
             assert!(self.fill(), "closed within a body: {reply:?}");
@@ -143,7 +182,29 @@ impl Client {
     }
 }
 
+/// What a login or a refresh is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Tokens {
+    /// The id of their session.
+    pub(crate) fn session(&self) -> &str {
+        self.refresh.split('.').next().unwrap()
+    }
+}
+
 impl Reply {
+    /// The tokens, which must be there.
+    pub(crate) fn tokens(&self) -> Tokens {
+        assert_eq!((self.status, self.field("Cache-Control")), (200, Some("no-store")), "{self:?}");
+        let body = self.json();
+        let token = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{name} in {body}")).to_owned();
+        Tokens { access: token("access_token"), refresh: token("refresh_token") }
+    }
+
     fn parse(head: &str) -> Reply {
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap();
@@ -224,5 +285,5 @@ pub(crate) fn registration(fields: &[(&str, &str)], body: &str) -> Vec<u8> {
 
 /// The body that registers a user of this address.
 pub(crate) fn user(email: &str) -> String {
-    serde_json::json!({ "email": email, "username": "Ada", "password": "correct horse" }).to_string()
+    json!({ "email": email, "username": "Ada", "password": PASSWORD }).to_string()
 }

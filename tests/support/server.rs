@@ -20,6 +20,9 @@ use tempfile::TempDir;
 /// For whatever must happen some time. Generous: the machine may be busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Nobody hardens what is registered: what a test looks at stays weak, and queued.
+pub(crate) const STAYS_WEAK: &str = "hardening.background=off";
+
 /// The built program.
 pub(crate) const JEDAY: &str = env!("CARGO_BIN_EXE_jeday");
 
@@ -178,6 +181,11 @@ impl Server {
     pub(crate) fn await_log(&self, message: &str) -> Value {
         self.log.await_message(message)
     }
+
+    /// Waits for a security event of this name and returns its record.
+    pub(crate) fn await_event(&self, name: &str) -> Value {
+        self.log.await_record("event", name)
+    }
 }
 
 impl Drop for Server {
@@ -272,10 +280,14 @@ impl Log {
     }
 
     fn await_message(&self, message: &str) -> Value {
-        self.await_change(&format!("a line that says {message:?}"), |state| {
+        self.await_record("message", message)
+    }
+
+    fn await_record(&self, member: &str, text: &str) -> Value {
+        self.await_change(&format!("a line with the {member} {text:?}"), |state| {
             let parsed = state.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let found = parsed.into_iter().find(|line| line["message"] == message);
-            assert!(found.is_some() || !state.ended, "ended before {message:?}: {:#?}", state.lines);
+            let found = parsed.into_iter().find(|line| line[member] == text);
+            assert!(found.is_some() || !state.ended, "ended before {text:?}: {:#?}", state.lines);
             found
         })
     }

@@ -17,7 +17,7 @@ use glommio::io::PollableFd;
 use slab::Slab;
 
 use super::{
-    Refused, Unanswered, Urgency,
+    Load, Refused, Unanswered, Urgency,
     home::{Home, Reply},
     queues::{Envelope, Queues},
 };
@@ -95,6 +95,11 @@ impl<J, A: 'static> Client<J, A> {
                 Err(refused)
             }
         }
+    }
+
+    /// How much there is to do of this urgency, over all shards: for deciding whether another job would be too many.
+    pub fn load(&self, urgency: Urgency) -> Load {
+        self.queues.load(urgency)
     }
 
     /// Jobs of this shard that are in the pool or whose answer has not been collected, abandoned ones included.

@@ -167,6 +167,17 @@ pub struct Report {
     pub workers: Vec<WorkerReport>,
 }
 
+/// How much one kind of job there is at this moment, and who works on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Jobs waiting.
+    pub waiting: usize,
+    /// Workers that take such jobs.
+    pub workers: usize,
+    /// Those of them that are in a job, of whichever urgency.
+    pub working: usize,
+}
+
 /// What one worker has done since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerReport {
@@ -180,6 +191,14 @@ pub struct WorkerReport {
     pub busy: Duration,
     /// Whether it is in a job now.
     pub working: bool,
+}
+
+/// What a worker does once when it has had no job for a while, counted from its start or from its last job.
+pub struct Rest<S> {
+    /// How long it waits for a job before.
+    pub after: Duration,
+    /// What it does then with its state. A job that comes meanwhile waits for the end of it.
+    pub act: fn(&mut S),
 }
 
 /// Running workers. Dropping it discards waiting jobs and lets the threads end by themselves.
@@ -220,6 +239,30 @@ where
     R: Fn(&mut S, J) -> A + Send + Sync + 'static,
     E: Display,
 {
+    start_resting(name, workers, bounds, build, run, None)
+}
+
+/// As [`start`], with something that each worker does when it has had no job for a while. A panic there costs the
+/// worker its state, which the next job has built anew.
+///
+/// # Errors
+/// See [`StartError`]; workers already started are ended.
+pub fn start_resting<S, J, A, B, R, E>(
+    name: &str,
+    workers: &[WorkerSpec],
+    bounds: Bounds,
+    build: B,
+    run: R,
+    rest: Option<Rest<S>>,
+) -> Result<Pool<J, A>, StartError>
+where
+    S: 'static,
+    J: Send + 'static,
+    A: Send + 'static,
+    B: Fn(usize) -> Result<S, E> + Send + Sync + 'static,
+    R: Fn(&mut S, J) -> A + Send + Sync + 'static,
+    E: Display,
+{
     for (urgency, bound) in [(Urgency::Urgent, bounds.urgent), (Urgency::Background, bounds.background)] {
         if bound == 0 {
             return Err(StartError::EmptyQueue(urgency));
@@ -229,7 +272,7 @@ where
         }
     }
     let queues = Arc::new(Queues::new(bounds, workers));
-    let duty = Arc::new(worker::Duty { build, run });
+    let duty = Arc::new(worker::Duty { build, run, rest });
     // From here on an early return drops the pool, which ends the threads started so far.
     let mut pool = Pool { handle: Handle(queues.clone()), threads: Vec::new() };
     let (ready_in, ready) = mpsc::channel();

@@ -7,13 +7,13 @@ use std::{
         atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
     },
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_queue::ArrayQueue;
 
 use super::{
-    Bounds, Refused, Report, Urgency, WorkerReport, WorkerSpec,
+    Bounds, Load, Refused, Report, Urgency, WorkerReport, WorkerSpec,
     home::{Home, Reply, Unanswered},
 };
 
@@ -165,6 +165,15 @@ impl<J, A> Queues<J, A> {
         }
     }
 
+    pub(super) fn load(&self, urgency: Urgency) -> Load {
+        let seats = || self.seats.iter().filter(|seat| seat.spec.serves.takes(urgency));
+        Load {
+            waiting: self.queue(urgency).len(),
+            workers: seats().count(),
+            working: seats().filter(|seat| seat.working.load(Ordering::Relaxed)).count(),
+        }
+    }
+
     fn queue(&self, urgency: Urgency) -> &ArrayQueue<Envelope<J, A>> {
         match urgency {
             Urgency::Urgent => &self.urgent,
@@ -177,6 +186,14 @@ impl<J, A> Queues<J, A> {
         while self.urgent.pop().is_some() {}
         while self.background.pop().is_some() {}
     }
+}
+
+/// What a worker is to do next.
+pub(super) enum Next<J, A> {
+    Job(Envelope<J, A>),
+    /// No job has come within the time given.
+    Rest,
+    End,
 }
 
 /// A worker's hold on its place, for as long as it lives; however the thread ends, nobody is left waiting.
@@ -204,20 +221,25 @@ impl<J, A> Occupied<J, A> {
         let _ = self.seat().thread.set(thread::current());
     }
 
-    /// Blocks until there is a job; `None`: the worker is to end.
-    pub(super) fn next(&self) -> Option<Envelope<J, A>> {
+    /// Blocks until there is a job, the worker is to end, or `patience` is used up.
+    pub(super) fn next(&self, patience: Option<Duration>) -> Next<J, A> {
+        let until = patience.map(|patience| Instant::now() + patience);
         loop {
             let ending = self.queues.ending.load(Ordering::SeqCst);
             if ending == Course::Discard as u8 {
-                return None;
+                return Next::End;
             }
             if let Some(envelope) = self.pop() {
-                return Some(envelope);
+                return Next::Job(envelope);
             }
             if ending == Course::Finish as u8 {
-                return None;
+                return Next::End;
             }
-            self.sleep();
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Next::Rest;
+            }
+            self.sleep(left);
         }
     }
 
@@ -255,13 +277,16 @@ impl<J, A> Occupied<J, A> {
         [Urgency::Urgent, Urgency::Background].into_iter().filter(move |&urgency| serves.takes(urgency))
     }
 
-    fn sleep(&self) {
+    fn sleep(&self, at_most: Option<Duration>) {
         let asleep = &self.seat().asleep;
         asleep.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if self.duties().all(|urgency| self.queues.queue(urgency).is_empty()) && self.queues.is_open() {
             // Returns at once if an `unpark` came in between, and may return for nothing: `next` looks again.
-            thread::park();
+            match at_most {
+                Some(at_most) => thread::park_timeout(at_most),
+                None => thread::park(),
+            }
         }
         // A swap, not a store: it makes the job of whoever cleared the flag first visible to `pop`.
         asleep.swap(false, Ordering::SeqCst);

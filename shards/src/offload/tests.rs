@@ -403,6 +403,74 @@ fn background_jobs_can_have_a_thread_of_idle_priority() {
 }
 
 #[test]
+fn a_worker_rests_once_after_its_last_job() {
+    static RESTS: AtomicUsize = AtomicUsize::new(0);
+    let rest = Rest {
+        after: Duration::from_millis(20),
+        act: |jobs: &mut usize| {
+            RESTS.fetch_add(1, Ordering::SeqCst);
+            *jobs = 0;
+        },
+    };
+    let run = |jobs: &mut usize, ()| {
+        *jobs += 1;
+        *jobs
+    };
+    let pool = start_resting("test", &[BOTH], ROOMY, |_| Ok::<_, Infallible>(0), run, Some(rest)).unwrap();
+    let handle = pool.handle();
+    block_on(async move {
+        let client = handle.attach().unwrap();
+        let ask = || client.try_submit(Urgency::Urgent, ()).unwrap();
+        until(|| RESTS.load(Ordering::SeqCst) == 1).await;
+        sleep(Duration::from_millis(60)).await;
+        assert_eq!(RESTS.load(Ordering::SeqCst), 1, "it rests once, however long there is nothing to do");
+        let (first, second) = (ask(), ask());
+        assert_eq!((within(first).await, within(second).await), (Ok(1), Ok(2)));
+        until(|| RESTS.load(Ordering::SeqCst) == 2).await;
+        assert_eq!(within(ask()).await, Ok(1), "the rest has had its effect on the state");
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_panic_at_rest_costs_only_the_state() {
+    static BUILT: AtomicUsize = AtomicUsize::new(0);
+    let build = |_| Ok::<_, Infallible>(BUILT.fetch_add(1, Ordering::SeqCst));
+    let rest = Rest { after: Duration::from_millis(1), act: |_: &mut usize| panic!("as the test wants it") };
+    let pool = start_resting("test", &[BOTH], ROOMY, build, |state, ()| *state, Some(rest)).unwrap();
+    let handle = pool.handle();
+    block_on(async move {
+        let client = handle.attach().unwrap();
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(within(client.try_submit(Urgency::Urgent, ()).unwrap()).await, Ok(1));
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_load_counts_who_waits_and_who_works() {
+    let specs = [
+        WorkerSpec { serves: Serves::Urgent, ..BOTH },
+        WorkerSpec { serves: Serves::Background, ..BOTH },
+        WorkerSpec { serves: Serves::Background, ..BOTH },
+    ];
+    let pool = pool(&specs, ROOMY);
+    let handle = pool.handle();
+    block_on(async move {
+        let client = handle.attach().unwrap();
+        let (gate, wait) = Gate::shut();
+        let first = client.try_submit(Urgency::Urgent, wait).unwrap();
+        gate.await_begun();
+        let second = client.try_submit(Urgency::Urgent, job(|| 1)).unwrap();
+        assert_eq!(client.load(Urgency::Urgent), Load { waiting: 1, workers: 1, working: 1 });
+        assert_eq!(client.load(Urgency::Background), Load { waiting: 0, workers: 2, working: 0 });
+        gate.open();
+        assert_eq!((within(first).await, within(second).await), (Ok(0), Ok(1)));
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_pool_that_cannot_work_does_not_start() {
     let begin = |specs: &[WorkerSpec], bounds| {
         start("test", specs, bounds, |_| Err::<(), _>("no memory"), |(), ()| ()).map(drop).unwrap_err()

@@ -10,15 +10,19 @@ use std::{
 
 use core_affinity::CoreId;
 
-use super::{StartError, Unanswered, priority, queues::Occupied};
+use super::{
+    Rest, StartError, Unanswered, priority,
+    queues::{Next, Occupied},
+};
 
 /// What every worker of a pool does.
-pub(super) struct Duty<B, R> {
+pub(super) struct Duty<S, B, R> {
     pub(super) build: B,
     pub(super) run: R,
+    pub(super) rest: Option<Rest<S>>,
 }
 
-pub(super) fn main<S, J, A, B, R, E>(seat: &Occupied<J, A>, duty: &Duty<B, R>, ready: Sender<Result<(), StartError>>)
+pub(super) fn main<S, J, A, B, R, E>(seat: &Occupied<J, A>, duty: &Duty<S, B, R>, ready: Sender<Result<(), StartError>>)
 where
     B: Fn(usize) -> Result<S, E>,
     R: Fn(&mut S, J) -> A,
@@ -40,8 +44,21 @@ where
         }
     };
     drop(ready);
-    while let Some(mut envelope) = seat.next() {
+    let mut rested = false;
+    loop {
+        let rest = duty.rest.as_ref().filter(|_| !rested);
+        let mut envelope = match (seat.next(rest.map(|rest| rest.after)), rest) {
+            (Next::Job(envelope), _) => envelope,
+            (Next::Rest, Some(rest)) => {
+                state = state.and_then(|state| at_rest(rest, state, worker));
+                rested = true;
+                continue;
+            }
+            (Next::Rest, None) => continue,
+            (Next::End, _) => return,
+        };
         let Some(job) = envelope.take_job() else { continue };
+        rested = false;
         seat.begin();
         let began = Instant::now();
         let reply = work(duty, &mut state, worker, job);
@@ -67,7 +84,7 @@ fn prepare<J, A>(seat: &Occupied<J, A>) -> Result<(), StartError> {
 }
 
 /// Runs one job. A panic costs the job its answer and the worker its state, which the next job has built anew.
-fn work<S, J, A, B, R, E>(duty: &Duty<B, R>, state: &mut Option<S>, worker: usize, job: J) -> Result<A, Unanswered>
+fn work<S, J, A, B, R, E>(duty: &Duty<S, B, R>, state: &mut Option<S>, worker: usize, job: J) -> Result<A, Unanswered>
 where
     B: Fn(usize) -> Result<S, E>,
     R: Fn(&mut S, J) -> A,
@@ -98,7 +115,24 @@ where
     }
 }
 
-fn build<S, B, R, E>(duty: &Duty<B, R>, worker: usize) -> Result<S, String>
+/// Lets the worker do what it does when nothing is to be done; `None` when that panicked.
+fn at_rest<S>(rest: &Rest<S>, mut state: S, worker: usize) -> Option<S> {
+    // Unwind safe: as in `work`.
+    let act = AssertUnwindSafe(move || {
+        (rest.act)(&mut state);
+        state
+    });
+    match catch_unwind(act) {
+        Ok(state) => Some(state),
+        Err(panic) => {
+            discard(panic);
+            tracing::error!(worker, "a worker panicked while it had nothing to do; it goes on with fresh state");
+            None
+        }
+    }
+}
+
+fn build<S, B, R, E>(duty: &Duty<S, B, R>, worker: usize) -> Result<S, String>
 where
     B: Fn(usize) -> Result<S, E>,
     E: Display,

@@ -9,6 +9,7 @@ use super::{
     Core, Topology, cpu_list,
     select::{self, Share},
 };
+use crate::offload::{Serves, WorkerSpec};
 
 /// What the operator asks for; `None` leaves it to the plan.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +20,9 @@ pub struct PlanRequest {
     pub password_cores: Option<usize>,
     /// The only CPUs to use, by the kernel's numbers.
     pub cpus: Option<Vec<usize>>,
-    /// Memory in bytes that each password core will hold, to keep their number within the machine's memory.
-    /// 0: not considered.
-    pub password_core_bytes: u64,
+    /// Memory in bytes that each worker of a password core will hold, to keep their number within the machine's
+    /// memory. 0: not considered.
+    pub password_worker_bytes: u64,
 }
 
 /// Which CPU does what.
@@ -68,6 +69,17 @@ pub struct PasswordGroup {
     pub shards: Vec<usize>,
     /// Indices into [`Plan::password_cores`]; at least one.
     pub password_cores: Vec<usize>,
+}
+
+impl PasswordPlacement {
+    /// The threads that work there: one for everything on a CPU of its own, two on a shard's. See [`WorkerSpec`].
+    pub fn workers(&self) -> Vec<WorkerSpec> {
+        let worker = |serves, idle_priority| WorkerSpec { cpu: Some(self.cpu), serves, idle_priority };
+        match self.shared_with_shard {
+            None => vec![worker(Serves::Both, false)],
+            Some(_) => vec![worker(Serves::Urgent, false), worker(Serves::Background, true)],
+        }
+    }
 }
 
 /// Why no plan meets the request.
@@ -299,10 +311,10 @@ fn placed(shards: usize, password_cores: usize, usable: usize) -> Amounts {
 }
 
 fn affordable_password_cores(topology: &Topology, request: &PlanRequest) -> usize {
-    if request.password_core_bytes == 0 {
+    if request.password_worker_bytes == 0 {
         return usize::MAX;
     }
-    let affordable = topology.memory_bytes / MEMORY_PARTS / request.password_core_bytes;
+    let affordable = topology.memory_bytes / MEMORY_PARTS / request.password_worker_bytes;
     usize::try_from(affordable).unwrap_or(usize::MAX).max(1)
 }
 
@@ -386,7 +398,8 @@ fn notes(topology: &Topology, request: &PlanRequest, usable: &[Core], budget: us
         notes.push("Not every NUMA node has both shards and password cores, so hashing crosses nodes.".to_owned());
     }
 
-    let bytes = request.password_core_bytes.saturating_mul(plan.password_cores.len() as u64);
+    let workers: usize = plan.password_cores.iter().map(|core| core.workers().len()).sum();
+    let bytes = request.password_worker_bytes.saturating_mul(workers as u64);
     if bytes > topology.memory_bytes / MEMORY_PARTS {
         notes.push(format!(
             "Hashing will hold {} MiB of {} MiB of memory, more than half: use fewer password cores or less memory a \

@@ -4,13 +4,12 @@
 use crate::{
     cli::CliError,
     config::Config,
-    hardening::Peppers,
-    keys::{self, KeyFile, KeyFileError},
+    keys::{self, KeyFile, KeyFileError, Keys},
 };
 use jiff::Timestamp;
 
-/// Reads the peppers from the configured file.
-pub(super) fn peppers(config: &Config) -> Result<Peppers, CliError> {
+/// Reads the configured key file.
+pub(super) fn load(config: &Config) -> Result<Keys, CliError> {
     let path = config.keys.file.as_deref().ok_or_else(|| {
         CliError::failure("no key file is configured: without its keys no password can be stored or checked")
             .with_hint("jeday keygen --key-file FILE makes one; then set KEY_FILE=FILE")
@@ -24,7 +23,5 @@ pub(super) fn peppers(config: &Config) -> Result<Peppers, CliError> {
         }
         loaded => loaded,
     };
-    let file = file.map_err(|error| CliError::failed(&error))?;
-    Peppers::new(file.keys())
-        .map_err(|error| CliError::failed(&error).with_hint("jeday keygen makes a file that has one"))
+    Ok(file.map_err(|error| CliError::failed(&error))?.keys().clone())
 }

@@ -11,7 +11,7 @@ pub fn sample() -> String {
     );
     let chunks = SETTINGS.chunk_by(|left, right| left.section() == right.section());
     for section in chunks {
-        let name = section.first().map_or("", Setting::section);
+        let name = section.first().map_or("", |setting| setting.section());
         let _ = writeln!(text, "\n[{name}]");
         for setting in section {
             let _ = writeln!(text, "# {}", setting.help);
@@ -34,7 +34,7 @@ pub fn sample() -> String {
 pub fn markdown() -> String {
     let mut text = String::new();
     for section in SETTINGS.chunk_by(|left, right| left.section() == right.section()) {
-        let name = section.first().map_or("", Setting::section);
+        let name = section.first().map_or("", |setting| setting.section());
         let _ = writeln!(
             text,
             "### `[{name}]`\n\n| key | environment, flag | default | what it is |\n| --- | --- | --- | --- |"
@@ -115,6 +115,9 @@ fn kind(setting: &Setting) -> String {
             format!("`auto`, or number, {} to {}", range.start(), range.end())
         }
         Kind::Bytes(_, range) => format!("Size, {} to {}", bytes::show(*range.start()), bytes::show(*range.end())),
+        Kind::BytesOrAuto(_, range) => {
+            format!("`auto`, or size, {} to {}", bytes::show(*range.start()), bytes::show(*range.end()))
+        }
         Kind::Time(_, range) => {
             format!("Duration, {} to {}", duration::show(*range.start()), duration::show(*range.end()))
         }
@@ -122,6 +125,8 @@ fn kind(setting: &Setting) -> String {
         Kind::Address(_) => "Address".to_owned(),
         Kind::AddressOrOff(_) => "Address, or `off`".to_owned(),
         Kind::Word(accepted, _) => format!("One of {accepted}"),
+        Kind::Text(_, bytes_max) => format!("Text of 1 to {bytes_max} bytes"),
+        Kind::Networks(_) => "`none`, or a list such as `10.0.0.0/8,192.0.2.7,2001:db8::/32`".to_owned(),
         Kind::Directory(_) => "Directory".to_owned(),
         Kind::File(_) => "File".to_owned(),
         Kind::Cpus(_) => "`auto`, or a list such as `0,2-5`".to_owned(),

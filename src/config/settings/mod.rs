@@ -3,6 +3,7 @@
 
 use super::values::{bytes, cpus, database_url, duration, listen, secret, words};
 use super::{Config, CpuList, ListenAddress, SecretText, SymmetricKey};
+use crate::http::network::Networks;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub enum Kind {
     CountOrAuto(Field<Option<usize>>, RangeInclusive<usize>),
     /// A size in bytes.
     Bytes(Field<usize>, RangeInclusive<usize>),
+    /// A size in bytes, or `auto`.
+    BytesOrAuto(Field<Option<usize>>, RangeInclusive<usize>),
     /// A duration.
     Time(Field<Duration>, RangeInclusive<Duration>),
     /// Yes or no.
@@ -77,6 +80,10 @@ pub enum Kind {
     AddressOrOff(Field<Option<ListenAddress>>),
     /// One of a few words: what is accepted, and how a word is stored; it gives back the word's proper spelling.
     Word(&'static str, fn(&mut Config, &str) -> Option<&'static str>),
+    /// A text: how many bytes it may have.
+    Text(Field<String>, usize),
+    /// Networks, or `none`.
+    Networks(Field<Networks>),
     /// A directory, always known.
     Directory(Field<PathBuf>),
     /// A file.
@@ -128,6 +135,10 @@ impl Setting {
                 "a number of bytes such as 65536, 64KiB or 1MiB, {}",
                 between(range, |bytes| bytes::show(*bytes))
             ),
+            Kind::BytesOrAuto(_, range) => format!(
+                "auto, or a number of bytes such as 65536, 64KiB or 1MiB, {}",
+                between(range, |bytes| bytes::show(*bytes))
+            ),
             Kind::Time(_, range) => format!(
                 "a duration such as 500ms, 10s or 1m30s, {}",
                 between(range, |time| duration::show(*time))
@@ -142,6 +153,10 @@ impl Setting {
                     .to_owned()
             }
             Kind::Word(accepted, _) => (*accepted).to_owned(),
+            Kind::Text(_, bytes_max) => format!("a text of 1 to {bytes_max} bytes without control characters"),
+            Kind::Networks(_) => {
+                "none, or addresses and networks such as 10.0.0.0/8,192.0.2.7,2001:db8::/32".to_owned()
+            }
             Kind::Directory(_) => "the path of a directory".to_owned(),
             Kind::File(_) => "the path of a file".to_owned(),
             Kind::Cpus(_) => "auto, or CPU numbers and ranges such as 0,2-5".to_owned(),
@@ -177,9 +192,17 @@ impl Setting {
                 Ok(Effective::Number(number))
             }
             Kind::Bytes(field, range) => {
-                let size = bytes::parse(text).map_err(reason)?;
-                within(&size, range, |size| bytes::show(*size))?;
+                let size = size(text, range)?;
                 *field(config) = size;
+                Ok(Effective::Bytes(size))
+            }
+            Kind::BytesOrAuto(field, _) if is("auto") => {
+                *field(config) = None;
+                Ok(Effective::text("auto"))
+            }
+            Kind::BytesOrAuto(field, range) => {
+                let size = size(text, range)?;
+                *field(config) = Some(size);
                 Ok(Effective::Bytes(size))
             }
             Kind::Time(field, range) => {
@@ -210,6 +233,20 @@ impl Setting {
             }
             Kind::Word(_, store) => {
                 store(config, text).map(Effective::text).ok_or_else(|| "it is none of the known words".to_owned())
+            }
+            Kind::Text(field, bytes_max) => {
+                *field(config) = plain_text(text, *bytes_max)?;
+                Ok(Effective::text(text))
+            }
+            Kind::Networks(field) => {
+                // An empty array in a file.
+                let networks = match is("none") || text.is_empty() {
+                    true => Networks::default(),
+                    false => Networks::parse(text).map_err(reason)?,
+                };
+                let shown = if networks.is_empty() { "none".to_owned() } else { networks.to_string() };
+                *field(config) = networks;
+                Ok(Effective::text(shown))
             }
             Kind::Directory(field) => {
                 *field(config) = path(text)?;
@@ -243,21 +280,21 @@ impl Setting {
 
 /// The setting with this key.
 pub fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
+    SETTINGS.iter().copied().find(|setting| setting.key == key)
 }
 
 /// The key that was probably meant: by its spelling, by its name in another section, or by the name of its variable.
 pub fn nearest_key(wrong: &str) -> Option<&'static str> {
     let name = wrong.rsplit('.').next().unwrap_or(wrong);
     let by_variable =
-        SETTINGS.iter().find(|setting| setting.variables.contains(&name) || setting.own_variable() == name);
-    let similarity = |setting: &Setting| {
+        SETTINGS.iter().copied().find(|setting| setting.variables.contains(&name) || setting.own_variable() == name);
+    let similarity = |setting: &'static Setting| {
         let whole = strsim::normalized_damerau_levenshtein(wrong, setting.key);
         // The right name in a wrong section is more likely meant than another name of similar spelling.
         let moved = if setting.name() == name { 0.9 } else { 0.0 };
         f64::max(whole, moved + whole / 10.0)
     };
-    by_variable.or_else(|| nearest(SETTINGS.iter(), similarity)).map(|setting| setting.key)
+    by_variable.or_else(|| nearest(SETTINGS.iter().copied(), similarity)).map(|setting| setting.key)
 }
 
 /// The candidate most similar to what was written, unless none is similar enough to be meant.
@@ -294,6 +331,25 @@ fn count(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
     let number = text.parse().unwrap_or(usize::MAX);
     within(&number, range, usize::to_string)?;
     Ok(number)
+}
+
+fn size(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let size = bytes::parse(text).map_err(|error| error.to_string())?;
+    within(&size, range, |size| bytes::show(*size))?;
+    Ok(size)
+}
+
+fn plain_text(text: &str, bytes_max: usize) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.len() > bytes_max {
+        return Err(format!("it has {} bytes, and {bytes_max} are the most", text.len()));
+    }
+    match text.chars().any(char::is_control) {
+        true => Err("it has a control character".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -44,7 +44,7 @@ impl Environment {
     pub(in crate::config) fn given(&self, problems: &mut Vec<Problem>) -> Vec<Given> {
         let mut given = Vec::new();
         let mut known: Vec<String> = FILE_VARIABLES.iter().map(|(name, ..)| (*name).to_owned()).collect();
-        for setting in SETTINGS {
+        for &setting in SETTINGS {
             // A name that can only mean Jeday wins over one that other programs may use too.
             let names = setting.variables.iter().map(|name| (*name).to_owned());
             for name in names.chain([setting.own_variable()]) {

@@ -131,13 +131,13 @@ fn unknown_section(place: &str, section: &str) -> Problem {
     let similarity = |known: &Setting| strsim::normalized_damerau_levenshtein(section, known.section());
     let shown = section.escape_debug();
     let problem = Problem::new(format!("{place}: unknown section [{shown}]"));
-    match settings::nearest(SETTINGS.iter(), similarity) {
+    match settings::nearest(SETTINGS.iter().copied(), similarity) {
         Some(setting) => problem.hint(format!("did you mean [{}]?", setting.section())),
         None => problem.hint("jeday config --defaults lists every section"),
     }
 }
 
-/// The value as the text that any other source would give; a list of CPUs may also be an array.
+/// The value as the text that any other source would give; a list may also be an array.
 fn text_of(value: &DeValue<'_>, kind: &Kind) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
@@ -147,7 +147,7 @@ fn text_of(value: &DeValue<'_>, kind: &Kind) -> Option<String> {
         ),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(on) => Some(on.to_string()),
-        DeValue::Array(items) if matches!(kind, Kind::Cpus(_)) => {
+        DeValue::Array(items) if matches!(kind, Kind::Cpus(_) | Kind::Networks(_)) => {
             let texts: Option<Vec<_>> = items.iter().map(|item| text_of(item.get_ref(), kind)).collect();
             Some(texts?.join(","))
         }

@@ -16,6 +16,14 @@ fn every_field_has_a_setting() {
         "Off".to_owned(),
         "Human".to_owned(),
         "CpuList([])".to_owned(),
+        "255.255.255.255".to_owned(),
+        "Owasp7m".to_owned(),
+        "Public".to_owned(),
+        "issuer: \"\"".to_owned(),
+        "audience: \"\"".to_owned(),
+        "background: false".to_owned(),
+        "allow_pending: false".to_owned(),
+        "allow_weak_parameters: true".to_owned(),
         "state_directory: \"\"".to_owned(),
     ] {
         assert!(!shown.contains(&unset), "{unset} in {shown}");
@@ -107,6 +115,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         header_bytes_max = "16KiB"  # from default
         share_address = false       # from default
         drain_timeout = "20s"       # from default
+        trusted_proxies = "none"    # from default
 
         [metrics]
         address = "off"  # from --metrics-address
@@ -133,12 +142,35 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         max_chars = 256  # from default
 
         [hardening]
-        worker_interval = "1s"  # from default
-        claim_size = 100        # from default
+        background = true              # from default
+        worker_interval = "1s"         # from default
+        claim_size = 100               # from default
+        preset = "default"             # from default
+        memory = "auto"                # from default
+        passes = "auto"                # from default
+        lanes = "auto"                 # from default
+        allow_weak_parameters = false  # from default
+        queue_max = 64                 # from default
+        login_deadline = "5s"          # from default
 
         [tokens]
-        symmetric_key = "***"    # from TOKEN_SYMMETRIC_KEY
-        access_duration = "15m"  # from default
+        mode = "local"             # from default
+        issuer = "jeday"           # from default
+        audience = "jeday"         # from default
+        symmetric_key = "***"      # from TOKEN_SYMMETRIC_KEY
+        access_duration = "15m"    # from default
+        refresh_idle = "30d"       # from default
+        refresh_absolute = "180d"  # from default
+        refresh_grace = "10s"      # from default
+        sessions_per_user = 20     # from default
+
+        [login]
+        allow_pending = true  # from default
+
+        [limits]
+        login_failures_per_account = 10   # from default
+        login_failures_per_address = 100  # from default
+        registrations_per_address = 0     # from default
 
         [keys]
         # file is not set  # from default

@@ -65,6 +65,12 @@ fn bad_values_name_their_source_and_what_is_accepted() {
             ("METRICS_ADDRESS", "http://localhost:8081"),
             ("LOG_LEVEL", "loud"),
             ("JEDAY_STATE_DIRECTORY", "~/jeday"),
+            ("TRUSTED_PROXIES", "10.0.0.1/8"),
+            ("ARGON2_PRESET", "owasp-1m"),
+            // As for programs that count in KiB.
+            ("ARGON2_MEMORY", "47104"),
+            ("TOKEN_ISSUER", "a\nb"),
+            ("ACCESS_TOKEN_DURATION", "31d"),
         ]),
         cli: CliValues::none().flag(address, "localhost").set("registration.queue_max=99999999999999999999"),
         ..Sources::default()
@@ -74,9 +80,9 @@ fn bad_values_name_their_source_and_what_is_accepted() {
         hint: accepted: a whole number, from 1 to 10000
         error: topology: cores.request_shards = 0: the least is 1
         hint: accepted: auto, or a whole number, from 1 to 1024
-        error: jeday.toml:2: server.header_timeout = 10: a unit is missing (ns, us, ms, s, m or h)
+        error: jeday.toml:2: server.header_timeout = 10: a unit is missing (ns, us, ms, s, m, h or d)
         hint: accepted: a duration such as 500ms, 10s or 1m30s, from 100ms to 10m
-        error: jeday.toml:3: server.body_timeout = "10 parsecs": the units are ns, us, ms, s, m and h
+        error: jeday.toml:3: server.body_timeout = "10 parsecs": the units are ns, us, ms, s, m, h and d
         hint: accepted: a duration such as 500ms, 10s or 1m30s, from 100ms to 10m
         error: jeday.toml:4: server.idle_timeout = "1ms": the least is 100ms
         hint: accepted: a duration such as 500ms, 10s or 1m30s, from 100ms to 1h
@@ -92,10 +98,20 @@ fn bad_values_name_their_source_and_what_is_accepted() {
         hint: accepted: a whole number, from 1 to 64
         error: jeday.toml:14: cores.cpus = "true": it is not a list of numbers and ranges such as 0,2-5
         hint: accepted: auto, or CPU numbers and ranges such as 0,2-5
+        error: TRUSTED_PROXIES="10.0.0.1/8": a network has bits set past its prefix: write the address of the network, or the address alone
+        hint: accepted: none, or addresses and networks such as 10.0.0.0/8,192.0.2.7,2001:db8::/32
         error: METRICS_ADDRESS="http://localhost:8081": it is a URL, and only host and port are wanted
         hint: accepted: off, or an address such as 127.0.0.1:8081, [::1]:8081, localhost:8081, :8081 (every address) or 8081 (loopback)
         error: JEDAY_STATE_DIRECTORY="~/jeday": ~ is not expanded here: write the whole path
         hint: accepted: the path of a directory
+        error: ARGON2_PRESET="owasp-1m": it is none of the known words
+        hint: accepted: default, owasp-46m, owasp-19m, owasp-12m, owasp-9m or owasp-7m
+        error: ARGON2_MEMORY=47104: the least is 64KiB
+        hint: accepted: auto, or a number of bytes such as 65536, 64KiB or 1MiB, from 64KiB to 4GiB
+        error: TOKEN_ISSUER="a\nb": it has a control character
+        hint: accepted: a text of 1 to 255 bytes without control characters
+        error: ACCESS_TOKEN_DURATION="31d": the most is 30d
+        hint: accepted: a duration such as 500ms, 10s or 1m30s, from 10s to 30d
         error: LOG_LEVEL="loud": it is none of the known words
         hint: accepted: trace, debug, info, warn, error or off
         error: --set registration.queue_max=99999999999999999999: the most is 1000000
@@ -192,6 +208,11 @@ fn settings_that_contradict_each_other_are_refused() {
             ("JEDAY_REGISTRATION_QUEUE_MAX", "10"),
             ("DB_DEADLINE", "50ms"),
             ("REGISTRATION_BATCH_WAIT", "1s"),
+            ("ARGON2_MEMORY", "64KiB"),
+            ("ARGON2_LANES", "9"),
+            ("ACCESS_TOKEN_DURATION", "5m"),
+            ("JEDAY_TOKENS_REFRESH_IDLE", "300s"),
+            ("JEDAY_TOKENS_REFRESH_GRACE", "31s"),
         ]),
         ..Sources::default()
     };
@@ -200,6 +221,9 @@ fn settings_that_contradict_each_other_are_refused() {
         error: server.body_bytes_max = "1KiB" (from JEDAY_SERVER_BODY_BYTES_MAX) must have room for 4 bytes a character, and 1KiB more, of passwords.max_chars = 100 (from JEDAY_PASSWORDS_MAX_CHARS)
         error: registration.batch_size = 400 (from default) must not be more than registration.queue_max = 10 (from JEDAY_REGISTRATION_QUEUE_MAX)
         error: registration.batch_wait = "1s" (from REGISTRATION_BATCH_WAIT) must be less than database.deadline = "50ms" (from DB_DEADLINE)
+        error: hardening.memory = "64KiB" (from ARGON2_MEMORY) must have 8KiB at least for each of hardening.lanes = 9 (from ARGON2_LANES)
+        error: tokens.access_duration = "5m" (from ACCESS_TOKEN_DURATION) must be less than tokens.refresh_idle = "5m" (from JEDAY_TOKENS_REFRESH_IDLE)
+        error: tokens.refresh_grace = "31s" (from JEDAY_TOKENS_REFRESH_GRACE) must not be more than a tenth of tokens.refresh_idle = "5m" (from JEDAY_TOKENS_REFRESH_IDLE)
         error: metrics.address = ":8080" (from METRICS_ADDRESS) must not take the port of server.address = "127.0.0.1:8080" (from default)
         hint: give --metrics-address another port, or turn it off
     "#]].assert_eq(&complaints(&sources));

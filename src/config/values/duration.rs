@@ -1,5 +1,5 @@
-//! Durations as people who come from the Go version write them: `500ms`, `10s`, `1m30s`. Never a number without a
-//! unit, except 0.
+//! Durations as people who come from the Go version write them: `500ms`, `10s`, `1m30s`; days (`30d`) besides. Never
+//! a number without a unit, except 0.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ pub enum DurationError {
     #[error("it is empty")]
     Empty,
     /// A number stands without its unit.
-    #[error("a unit is missing (ns, us, ms, s, m or h)")]
+    #[error("a unit is missing (ns, us, ms, s, m, h or d)")]
     UnitMissing,
     /// The letters after a number are no unit.
-    #[error("the units are ns, us, ms, s, m and h")]
+    #[error("the units are ns, us, ms, s, m, h and d")]
     UnitUnknown,
     /// A number was expected.
     #[error("it is not a number followed by a unit")]
@@ -26,7 +26,8 @@ pub enum DurationError {
     TooLong,
 }
 
-/// Parses one or more `number unit` pairs, as Go's `time.ParseDuration` does; a plain `0` needs no unit.
+/// Parses one or more `number unit` pairs, as Go's `time.ParseDuration` does, and days of 24 hours; a plain `0` needs
+/// no unit.
 ///
 /// # Errors
 /// [`DurationError`] says what is wrong with the text.
@@ -67,6 +68,7 @@ fn unit_nanos(unit: &str) -> Result<u128, DurationError> {
         "s" => 1_000_000_000,
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
         _ => return Err(DurationError::UnitUnknown),
     })
 }
@@ -83,8 +85,8 @@ fn scaled(number: &str, unit: u128) -> Result<u128, DurationError> {
         }
         text.parse().map_err(|_| DurationError::TooLong)
     };
-    // An hour has 3.6e12 nanoseconds: digits past the thirteenth cannot count.
-    let fraction = &fraction[..fraction.len().min(13)];
+    // A day has 8.64e13 nanoseconds: digits past the fourteenth cannot count.
+    let fraction = &fraction[..fraction.len().min(14)];
     let scale = 10_u128.pow(fraction.len() as u32);
     digits(whole)?
         .checked_mul(unit)
@@ -105,7 +107,9 @@ pub fn show(duration: Duration) -> String {
     }
     let seconds = duration.as_secs();
     let mut text = String::new();
-    for (unit, count) in [("h", seconds / 3_600), ("m", seconds / 60 % 60), ("s", seconds % 60)] {
+    for (unit, count) in
+        [("d", seconds / 86_400), ("h", seconds / 3_600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)]
+    {
         if count != 0 {
             text.push_str(&format!("{count}{unit}"));
         }
@@ -126,6 +130,7 @@ mod tests {
         assert_eq!(millis("1m30s"), Ok(90_000));
         assert_eq!(millis("15m"), Ok(900_000));
         assert_eq!(millis("24h"), Ok(86_400_000));
+        assert_eq!(millis("30d"), Ok(2_592_000_000));
         assert_eq!(millis("1.5h"), Ok(5_400_000));
         assert_eq!(millis(".5s"), Ok(500));
         assert_eq!(millis("+2s"), Ok(2_000));
@@ -140,7 +145,7 @@ mod tests {
         assert_eq!(parse("10"), Err(DurationError::UnitMissing));
         assert_eq!(parse("1m30"), Err(DurationError::UnitMissing));
         assert_eq!(parse("10 parsecs"), Err(DurationError::UnitUnknown));
-        assert_eq!(parse("2d"), Err(DurationError::UnitUnknown));
+        assert_eq!(parse("2w"), Err(DurationError::UnitUnknown));
         assert_eq!(parse("soon"), Err(DurationError::NumberMissing));
         assert_eq!(parse("."), Err(DurationError::UnitMissing));
         assert_eq!(parse(".s"), Err(DurationError::NumberMissing));
@@ -159,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_answered(text in "[0-9.smhun+ -]{0,40}") {
+        fn any_text_is_answered(text in "[0-9.smhdun+ -]{0,40}") {
             let _ = parse(&text);
         }
     }

@@ -110,6 +110,74 @@ impl Prepare {
     }
 }
 
+/// Parameters of Argon2id that have a name: Jeday's own, and those of OWASP's Password Storage Cheat Sheet, each by its
+/// memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argon2Preset {
+    /// The Go version's, and the default.
+    Default,
+    /// 46 MiB.
+    Owasp46m,
+    /// 19 MiB.
+    Owasp19m,
+    /// 12 MiB.
+    Owasp12m,
+    /// 9 MiB.
+    Owasp9m,
+    /// 7 MiB.
+    Owasp7m,
+}
+
+impl Argon2Preset {
+    /// Understands the names in any letter case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        [Self::Default, Self::Owasp46m, Self::Owasp19m, Self::Owasp12m, Self::Owasp9m, Self::Owasp7m]
+            .into_iter()
+            .find(|preset| preset.name().eq_ignore_ascii_case(text))
+    }
+
+    /// The name as it is written in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Owasp46m => "owasp-46m",
+            Self::Owasp19m => "owasp-19m",
+            Self::Owasp12m => "owasp-12m",
+            Self::Owasp9m => "owasp-9m",
+            Self::Owasp7m => "owasp-7m",
+        }
+    }
+}
+
+/// Who can read and check access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenMode {
+    /// Only who has the key: PASETO v4.local.
+    Local,
+    /// Whoever has the published key: PASETO v4.public.
+    Public,
+}
+
+impl TokenMode {
+    /// Understands the names in any letter case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.trim().to_ascii_lowercase().as_str() {
+            "local" => Self::Local,
+            "public" => Self::Public,
+            _ => return None,
+        })
+    }
+
+    /// The name as it is written in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// Understands what people write for yes and no.
 pub fn parse_switch(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {

@@ -77,14 +77,21 @@ fn a_register_request_gives_all_that_the_server_needs() {
         authorization: Some(b"Bearer x"),
         idempotency_key: Some(b"k"),
         user_agent: Some(b"curl/8"),
-        forwarded: Some(b"for=2"),
-        x_forwarded_for: Some(b"2"),
         origin: Some(b"null"),
         access_control_request_method: Some(b"POST"),
         access_control_request_headers: Some(b"a, b"),
         traceparent: Some(b"00-1"),
+        lines: head.lines,
     };
     assert_eq!(head, wanted);
+    let values = |name| head.lines.values(name).map(|value| std::str::from_utf8(value).unwrap()).collect::<Vec<_>>();
+    assert_eq!(values("forwarded"), ["for=1", "for=2"]);
+    assert_eq!(values("authorization"), ["Bearer x"]);
+    assert_eq!(values("x-empty"), [""]);
+    assert_eq!(values("x-forwarded"), [""; 0]);
+    let last = head.lines.values("X-Forwarded-For").next_back();
+    assert_eq!(last, Some(&b"2"[..]));
+    assert!(!format!("{:?}", head.lines).contains("Bearer"));
 }
 
 #[test]

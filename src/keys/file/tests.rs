@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::*;
-use crate::keys::generate;
+use crate::keys::{KEYS_PER_KIND_MAX, generate};
 
 struct Folder(TempDir);
 
@@ -120,7 +120,7 @@ fn damage_is_told_by_line_and_never_quoted() {
         text.lines().find(|line| line.starts_with("pepper")).and_then(|line| line.split(' ').next_back()).unwrap();
     fs::write(folder.path(), text.replace(key, &key[1..])).unwrap();
     let error = refusal(&folder.path());
-    assert!(error.to_string().contains("line 5"), "{error}");
+    assert!(error.to_string().contains("line 6"), "{error}");
     assert!(!format!("{error} {error:?}").contains(&key[1..]));
 
     fs::write(folder.path(), "").unwrap();
@@ -149,8 +149,56 @@ fn rotation_stops_at_the_bound() {
     for _ in 1..KEYS_PER_KIND_MAX {
         assert!(KeyFile::rotate(&folder.path(), KeyKind::Refresh, now()).is_ok());
     }
-    assert!(matches!(KeyFile::rotate(&folder.path(), KeyKind::Refresh, now()), Err(KeyFileError::Full { .. })));
+    assert!(matches!(
+        KeyFile::rotate(&folder.path(), KeyKind::Refresh, now()),
+        Err(KeyFileError::Change { cause: KeyChangeError::Full(KeyKind::Refresh), .. })
+    ));
     assert_eq!(secrets(&loaded(&folder.path()), KeyKind::Refresh).len(), KEYS_PER_KIND_MAX);
+}
+
+#[test]
+fn a_staged_key_is_known_first_and_used_once_promoted() {
+    let folder = Folder::with_file();
+    let path = folder.path();
+    let kind = KeyKind::TokenLocal;
+    let old = secrets(&loaded(&path), kind)[0];
+    KeyFile::stage(&path, kind, now()).unwrap();
+    let staged = loaded(&path);
+    let new = *staged.keys().staged(kind).unwrap().secret();
+    assert!(secrets(&staged, kind) == [old, new]);
+    KeyFile::promote(&path, kind, now()).unwrap();
+    let promoted = loaded(&path);
+    assert!(secrets(&promoted, kind) == [new, old]);
+    assert!(promoted.keys().staged(kind).is_none(), "the old one is not taken for a new one");
+    KeyFile::stage(&path, kind, now()).unwrap();
+    assert!(secrets(&loaded(&path), kind)[..2] == [new, old]);
+}
+
+#[test]
+fn a_change_that_makes_no_sense_is_refused_with_what_to_do() {
+    let folder = Folder::with_file();
+    let path = folder.path();
+    let refused = |changed: Result<KeyFile, KeyFileError>, remedy: &str| {
+        let Err(error) = changed else { panic!("changed") };
+        assert!(matches!(error, KeyFileError::Change { .. }), "{error}");
+        assert!(error.to_string().contains(remedy) && error.to_string().contains("jeday.keys"), "{error}");
+    };
+    let unchanged = fs::read(&path).unwrap();
+    refused(KeyFile::promote(&path, KeyKind::Pepper, now()), "`--stage pepper`");
+    assert!(fs::read(&path).unwrap() == unchanged);
+    KeyFile::stage(&path, KeyKind::Pepper, now()).unwrap();
+    let unchanged = fs::read(&path).unwrap();
+    refused(KeyFile::stage(&path, KeyKind::Pepper, now()), "`--promote pepper`");
+    refused(KeyFile::rotate(&path, KeyKind::Pepper, now()), "`--promote pepper`");
+    refused(KeyFile::promote(&path, KeyKind::Refresh, now()), "`--stage refresh`");
+    assert!(fs::read(&path).unwrap() == unchanged);
+
+    let text = fs::read_to_string(&path).unwrap();
+    let other: Vec<_> = text.lines().filter(|line| !line.starts_with("token-public")).collect();
+    fs::write(&path, other.join("\n")).unwrap();
+    refused(KeyFile::stage(&path, KeyKind::TokenPublic, now()), "`--rotate token-public`");
+    KeyFile::rotate(&path, KeyKind::TokenPublic, now()).unwrap();
+    assert_eq!(secrets(&loaded(&path), KeyKind::TokenPublic).len(), 1);
 }
 
 #[test]

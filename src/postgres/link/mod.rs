@@ -134,6 +134,45 @@ impl Link {
         parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
     ) -> Result<Vec<Row>, LinkError> {
+        self.run(sql, parameters, self.named, deadline).await
+    }
+
+    /// The same for a statement that is planned each time, for the tables as they are now and the parameters it has:
+    /// for what runs seldom, or would suffer long from a plan that was made while a table was small.
+    ///
+    /// # Errors
+    /// As [`Link::query`].
+    pub async fn query_planned_anew(
+        &self,
+        sql: &'static Sql,
+        parameters: &[&(dyn ToSql + Sync)],
+        deadline: Instant,
+    ) -> Result<Vec<Row>, LinkError> {
+        self.run(sql, parameters, false, deadline).await
+    }
+
+    /// Runs commands without parameters and rows, such as those that begin and end a transaction.
+    ///
+    /// # Errors
+    /// As [`Link::query`].
+    pub async fn command(&self, text: &str, deadline: Instant) -> Result<(), LinkError> {
+        let progress = Progress::default();
+        let work = pin!(self.client.batch_execute(text));
+        self.call(noting(work, &progress.sent), &progress, deadline).await
+    }
+
+    /// Ends the connection without waiting for anything: what a transaction on it has done is undone by the server.
+    pub(super) fn give_up(&self, reason: &str) {
+        self.driver.give_up(reason, false);
+    }
+
+    async fn run(
+        &self,
+        sql: &'static Sql,
+        parameters: &[&(dyn ToSql + Sync)],
+        named: bool,
+        deadline: Instant,
+    ) -> Result<Vec<Row>, LinkError> {
         if parameters.len() != sql.types.len() {
             let (given, declared) = (parameters.len(), sql.types.len());
             let reason = format!("{} takes {declared} parameters, not {given}", sql.name);
@@ -141,7 +180,7 @@ impl Link {
         }
         let progress = Progress::default();
         // Pinned here, so that what wraps it wraps a pointer: a future passed by value is stored anew at each level.
-        let work = pin!(self.rows(sql, parameters, &progress));
+        let work = pin!(self.rows(sql, parameters, named, &progress));
         let outcome = self.call(work, &progress, deadline).await;
         if let Err(LinkError::Refused(refusal)) = &outcome
             && refusal.class() == Class::NotPrepared
@@ -155,9 +194,10 @@ impl Link {
         &self,
         sql: &'static Sql,
         parameters: &[&(dyn ToSql + Sync)],
+        named: bool,
         progress: &Progress,
     ) -> Result<Vec<Row>, Error> {
-        let stream = if self.named {
+        let stream = if named {
             let statement = match self.find(sql) {
                 Some(statement) => statement,
                 None => {

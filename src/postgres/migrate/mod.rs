@@ -61,7 +61,7 @@ macro_rules! migrations {
 }
 
 const MIGRATIONS: &[Migration] =
-    migrations!["0001_deployment", "0002_users", "0003_password_upgrade_queue", "0004_idempotency"];
+    migrations!["0001_deployment", "0002_users", "0003_password_upgrade_queue", "0004_idempotency", "0005_sessions"];
 
 const _: () = {
     let mut at = 0;

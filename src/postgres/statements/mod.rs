@@ -1,36 +1,51 @@
 //! Batched statements, one file each: the item, the outcome, the SQL and the decoding. Never more than one round trip
 //! on the common path, one transaction each, and one outcome for every item.
 
+//!
+//! Each finds its rows by a key. Hot ones are prepared, and the server then plans them for ten items, for which a small
+//! table seems best read from end to end; it keeps that plan when the table has grown. `LIMIT cardinality($1)` takes
+//! nothing away from the items, but has it plan for one, and use the index. The others are planned anew each time.
+
 mod column;
+pub(super) mod decode;
+pub mod end_all_sessions;
+pub mod end_session;
 pub mod expire_keys;
+pub mod expire_sessions;
+pub mod find_credentials;
+pub mod find_refresh;
+pub mod find_session;
+pub mod harden;
+pub mod list_sessions;
 pub mod register;
 pub mod register_once;
+pub mod rotate_session;
+pub mod start_session;
 
 use crate::{
     postgres::link::{Link, LinkError, Sql},
     telemetry::StatementName,
 };
-use std::{cmp::Ordering, error::Error, future::Future, time::Instant};
-use tokio_postgres::types::{FromSql, Type};
-
-/// The 16 bytes of a `uuid` column.
-struct RawUuid([u8; 16]);
-
-impl<'a> FromSql<'a> for RawUuid {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(RawUuid(raw.try_into()?))
-    }
-
-    fn accepts(column: &Type) -> bool {
-        *column == Type::UUID
-    }
-}
+use std::{cmp::Ordering, future::Future, time::Instant};
 
 /// The statements by [`BatchedStatement::METRIC`], with their outcomes by [`BatchedStatement::outcome_metric`].
 pub const NAMES: &[StatementName] = &[
     StatementName { name: register::Register::NAME, outcomes: &["created", "email_taken"] },
     StatementName { name: register_once::RegisterOnce::NAME, outcomes: &["created", "email_taken", "earlier"] },
     StatementName { name: expire_keys::ExpireKeys::NAME, outcomes: &["done", "more"] },
+    StatementName { name: find_credentials::FindCredentials::NAME, outcomes: &["found", "absent"] },
+    StatementName { name: find_session::FindSession::NAME, outcomes: &["found", "absent"] },
+    StatementName { name: find_refresh::FindRefresh::NAME, outcomes: &["found", "absent"] },
+    StatementName { name: list_sessions::ListSessions::NAME, outcomes: &["listed", "not_authenticated"] },
+    StatementName {
+        name: start_session::StartSession::NAME,
+        outcomes: &["started", "credential_changed", "user_shut_out", "user_gone"],
+    },
+    StatementName { name: rotate_session::RotateSession::NAME, outcomes: &["rotated", "not_current"] },
+    StatementName { name: end_session::EndSession::NAME, outcomes: &["ended", "no_such_session", "not_authenticated"] },
+    StatementName { name: end_all_sessions::EndAllSessions::NAME, outcomes: &["ended", "not_authenticated"] },
+    StatementName { name: harden::Harden::NAME, outcomes: &["hardened", "stale"] },
+    StatementName { name: expire_sessions::ExpireSessions::NAME, outcomes: &["done", "more"] },
 ];
 
 /// One item of a batch on its way.

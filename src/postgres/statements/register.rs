@@ -3,6 +3,7 @@
 use super::{
     BatchedStatement, Sent,
     column::{Column, Value},
+    decode::RawUuid,
 };
 use crate::{
     account::{Email, UserId, Username},
@@ -25,6 +26,12 @@ pub struct NewUser {
     pub username: Username,
     /// What the password is checked against until it has been hardened.
     pub weak: WeakRecord,
+}
+
+impl AsRef<NewUser> for NewUser {
+    fn as_ref(&self) -> &NewUser {
+        self
+    }
 }
 
 /// What became of one registration.
@@ -126,25 +133,27 @@ pub fn statement() -> &'static Sql {
     &INSERT
 }
 
-/// The parameters of [`statement`] for a batch; each is encoded straight from the items.
+/// The parameters of [`statement`] for a batch of users, or of what carries a user each; they are encoded straight from
+/// the items.
 #[must_use]
-pub fn parameters<'a>(batch: &'a [Sent<'a, NewUser>]) -> [impl ToSql + Sync + use<'a>; 6] {
-    let username = Column { items: batch, element: Type::TEXT, value: |user| Value::Text(user.username.as_str()) };
-    let weak = Column { items: batch, element: Type::TEXT, value: |user| Value::Text(user.weak.as_str()) };
-    let created_at = Column { items: batch, element: Type::TIMESTAMPTZ, value: |user| Value::Time(user.id.unix_ms()) };
+pub fn parameters<'a, I: AsRef<NewUser> + Sync>(batch: &'a [Sent<'a, I>]) -> [impl ToSql + Sync + use<'a, I>; 6] {
+    let column = |element, value| Column { items: batch, element, value };
+    let username = column(Type::TEXT, |item: &I| Value::Text(item.as_ref().username.as_str()));
+    let weak = column(Type::TEXT, |item: &I| Value::Text(item.as_ref().weak.as_str()));
+    let created_at = column(Type::TIMESTAMPTZ, |item: &I| Value::Time(item.as_ref().id.unix_ms()));
     [bucket(batch), id(batch), email(batch), username, weak, created_at]
 }
 
-fn bucket<'a>(items: &'a [Sent<'a, NewUser>]) -> Column<'a, NewUser> {
-    Column { items, element: Type::INT2, value: |user| Value::Int2(user.id.bucket().as_i16()) }
+fn bucket<'a, I: AsRef<NewUser> + Sync>(items: &'a [Sent<'a, I>]) -> Column<'a, I> {
+    Column { items, element: Type::INT2, value: |item| Value::Int2(item.as_ref().id.bucket().as_i16()) }
 }
 
-fn id<'a>(items: &'a [Sent<'a, NewUser>]) -> Column<'a, NewUser> {
-    Column { items, element: Type::UUID, value: |user| Value::Uuid(user.id.as_bytes()) }
+fn id<'a, I: AsRef<NewUser> + Sync>(items: &'a [Sent<'a, I>]) -> Column<'a, I> {
+    Column { items, element: Type::UUID, value: |item| Value::Uuid(item.as_ref().id.as_bytes()) }
 }
 
-fn email<'a>(items: &'a [Sent<'a, NewUser>]) -> Column<'a, NewUser> {
-    Column { items, element: Type::TEXT, value: |user| Value::Text(user.email.as_str()) }
+fn email<'a, I: AsRef<NewUser> + Sync>(items: &'a [Sent<'a, I>]) -> Column<'a, I> {
+    Column { items, element: Type::TEXT, value: |item| Value::Text(item.as_ref().email.as_str()) }
 }
 
 /// Marks the items whose ids came back. Rows come in the order of the items in practice, so that each search ends at
@@ -152,7 +161,7 @@ fn email<'a>(items: &'a [Sent<'a, NewUser>]) -> Column<'a, NewUser> {
 fn mark_created(batch: &[Sent<'_, NewUser>], rows: &[Row], outcomes: &mut [Registered]) {
     let mut next = 0;
     for row in rows {
-        let id: super::RawUuid = row.get(0);
+        let id: RawUuid = row.get(0);
         let found = (next..batch.len()).chain(0..next).find(|&at| *batch[at].item.id.as_bytes() == id.0);
         let at = found.expect("PostgreSQL returns only ids that the statement was given");
         outcomes[at] = Registered::Created;

@@ -3,9 +3,10 @@
 //! earlier is looked up.
 
 use super::{
-    BatchedStatement, RawUuid, Sent,
+    BatchedStatement, Sent,
     column::{Column, Value},
-    register::NewUser,
+    decode::{RawUuid, place},
+    register::{self, NewUser},
 };
 use crate::{
     account::UserId,
@@ -42,6 +43,12 @@ pub struct Item {
     pub key: Key,
     /// Tells the same request from another that comes with the same key.
     pub fingerprint: [u8; 32],
+}
+
+impl AsRef<NewUser> for Item {
+    fn as_ref(&self) -> &NewUser {
+        &self.user
+    }
 }
 
 /// What became of one registration.
@@ -169,15 +176,9 @@ fn vanished() -> LinkError {
 }
 
 async fn claim(link: &Link, batch: &[Sent<'_, Item>], deadline: Instant) -> Result<Vec<Row>, LinkError> {
-    let column = |element, value| Column { items: batch, element, value };
-    let bucket = column(Type::INT2, |item| Value::Int2(item.user.id.bucket().as_i16()));
-    let id = column(Type::UUID, |item| Value::Uuid(item.user.id.as_bytes()));
-    let email = column(Type::TEXT, |item| Value::Text(item.user.email.as_str()));
-    let username = column(Type::TEXT, |item| Value::Text(item.user.username.as_str()));
-    let weak = column(Type::TEXT, |item| Value::Text(item.user.weak.as_str()));
-    let created_at = column(Type::TIMESTAMPTZ, |item| Value::Time(item.user.id.unix_ms()));
+    let [bucket, id, email, username, weak, created_at] = register::parameters(batch);
     let (key_bucket, key_hash) = (key_bucket(batch), key_hash(batch));
-    let fingerprint = column(Type::BYTEA, |item| Value::Bytes(&item.fingerprint));
+    let fingerprint = Column { items: batch, element: Type::BYTEA, value: |item| Value::Bytes(&item.fingerprint) };
     let parameters: [&(dyn ToSql + Sync); 9] =
         [&bucket, &id, &email, &username, &weak, &created_at, &key_bucket, &key_hash, &fingerprint];
     link.query(&CLAIM, &parameters, deadline).await
@@ -193,9 +194,7 @@ async fn look_up(
     let items: Vec<_> = open.iter().map(|at| batch[*at]).collect();
     let rows = link.query(&LOOK_UP, &[&key_bucket(&items), &key_hash(&items)], deadline).await;
     for row in &rows.map_err(LinkError::after_an_effect)? {
-        let ordinal: i64 = row.get(0);
-        let at = usize::try_from(ordinal - 1).ok().and_then(|at| open.get(at).copied());
-        let at = at.expect("PostgreSQL numbers the items from one");
+        let at = open[place(row)];
         outcomes[at] = Some(earlier(row, batch[at]));
     }
     Ok(())

@@ -50,6 +50,12 @@ fn logged(level: &str, style: Style, shard: Option<usize>, work: fn()) -> String
     captured.text()
 }
 
+/// What `work` writes as JSON at the default level, one object a line.
+pub(in crate::telemetry) fn logged_json(work: fn()) -> Vec<serde_json::Value> {
+    let text = logged("info", Style::Json, None, work);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 const HUMAN: Style = Style::Human { colours: false };
 
 #[test]

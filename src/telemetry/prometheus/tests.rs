@@ -31,7 +31,8 @@ fn snapshot() -> Snapshot {
     metrics.batches[0].committed(1_250);
     metrics.batches[0].outcome(0, 2);
     metrics.batches[0].outcome(1, 1);
-    metrics.database.connections.set(2);
+    metrics.database.connections(ConnectionGroup::Write).set(2);
+    metrics.database.connections(ConnectionGroup::Read).set(1);
     metrics.database.unknown_resolved.inc();
     let mut snapshot = Snapshot::empty(&NAMES);
     snapshot.merge(0, &metrics, Some(1_500_000_000));
@@ -185,8 +186,10 @@ fn a_page_looks_like_this() {
         jeday_batch_commit_seconds_count{statement="find"} 0
         # HELP jeday_database_connections Connections to the database that are up.
         # TYPE jeday_database_connections gauge
-        jeday_database_connections{shard="0"} 2
-        jeday_database_connections{shard="1"} 0
+        jeday_database_connections{shard="0",group="write"} 2
+        jeday_database_connections{shard="0",group="read"} 1
+        jeday_database_connections{shard="1",group="write"} 0
+        jeday_database_connections{shard="1",group="read"} 0
         # HELP jeday_database_reconnects_total Connections to the database made again after one was lost.
         # TYPE jeday_database_reconnects_total counter
         jeday_database_reconnects_total 0
@@ -203,6 +206,16 @@ fn a_page_looks_like_this() {
         # TYPE jeday_batch_unknown_outcomes_total counter
         jeday_batch_unknown_outcomes_total{result="resolved"} 1
         jeday_batch_unknown_outcomes_total{result="unresolved"} 0
+        # HELP jeday_security_events_total Security events, logged or not, by their names.
+        # TYPE jeday_security_events_total counter
+        jeday_security_events_total{event="login_succeeded"} 0
+        jeday_security_events_total{event="login_failed"} 0
+        jeday_security_events_total{event="login_rate_limited"} 0
+        jeday_security_events_total{event="registration_rate_limited"} 0
+        jeday_security_events_total{event="refresh_reused"} 0
+        jeday_security_events_total{event="session_ended"} 0
+        jeday_security_events_total{event="sessions_ended"} 0
+        jeday_security_events_total{event="key_rotated"} 0
         # HELP jeday_shard_requests_total Requests answered, by shard.
         # TYPE jeday_shard_requests_total counter
         jeday_shard_requests_total{shard="0"} 4

@@ -1,7 +1,7 @@
 //! What a scrape reads is what the shards wrote, also while they write.
 
 use super::*;
-use crate::telemetry::{CloseReason, RouteName, StatementName};
+use crate::telemetry::{CloseReason, ConnectionGroup, RouteName, StatementName};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -36,7 +36,7 @@ fn a_snapshot_adds_up_the_shards() {
             metrics.batches[0].committed(900);
             metrics.batches[0].outcome(0, 6);
             metrics.batches[0].outcome(1, 1);
-            metrics.database.connections.set(2);
+            metrics.database.connections(ConnectionGroup::Write).set(2);
             metrics.database.reconnects.add(3);
         });
     }
@@ -58,7 +58,7 @@ fn a_snapshot_adds_up_the_shards() {
     assert_eq!(shards, [0, 2], "a shard that has not started is not shown");
     for figures in &snapshot.shards {
         assert_eq!((figures.requests, figures.accepted, figures.open), (2, 5, 4));
-        assert_eq!((figures.database_connections, figures.queued[0]), (2, 4));
+        assert_eq!((figures.database_connections, figures.queued[0]), ([2, 0], 4));
     }
 }
 

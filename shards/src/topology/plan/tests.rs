@@ -184,10 +184,28 @@ fn only_listed_cpus_are_used() {
 #[test]
 fn little_memory_means_fewer_password_cores() {
     let topology = Topology { memory_bytes: 512 << 20, ..machine(1, 1, 16, 1) };
-    let request = PlanRequest { password_core_bytes: 128 << 20, ..PlanRequest::default() };
+    let request = PlanRequest { password_worker_bytes: 128 << 20, ..PlanRequest::default() };
     let plan = plan(&topology, &request).unwrap();
     assert_eq!((plan.shards.len(), plan.password_cores.len()), (14, 2));
     assert!(plan.notes.iter().any(|note| note.contains("512 MiB")));
+}
+
+#[test]
+fn a_password_core_on_a_shards_cpu_has_a_second_worker_of_idle_priority() {
+    let own = default_plan(&machine(1, 1, 4, 1)).password_cores[0].workers();
+    assert_eq!(
+        own.iter().map(|worker| (worker.serves, worker.idle_priority)).collect::<Vec<_>>(),
+        [(Serves::Both, false)]
+    );
+    let topology = Topology { memory_bytes: 200 << 20, ..machine(1, 1, 2, 1) };
+    let request = PlanRequest { password_worker_bytes: 64 << 20, ..PlanRequest::default() };
+    let plan = plan(&topology, &request).unwrap();
+    let shared = plan.password_cores[0].workers();
+    assert_eq!(
+        shared.iter().map(|worker| (worker.serves, worker.idle_priority)).collect::<Vec<_>>(),
+        [(Serves::Urgent, false), (Serves::Background, true)]
+    );
+    assert!(plan.notes.iter().any(|note| note.contains("hold 128 MiB of 200 MiB")), "{:?}", plan.notes);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reads figures from a page in the Prometheus text format 0.0.4. Pure; knows no name of a metric but as an argument.
 
+use std::collections::BTreeSet;
+
 /// The sum of the samples of a name that carry all the labels given, such as those of all shards; `None` when there is
 /// no such sample.
 pub(crate) fn sum(page: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
@@ -9,6 +11,12 @@ pub(crate) fn sum(page: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64
         (sample.name == name && all).then_some(sample.value)
     });
     matching.fold(None, |total, value| Some(total.unwrap_or(0.0) + value))
+}
+
+/// The values that a label has among the samples of a name, in order.
+pub(crate) fn values(page: &str, name: &str, label: &str) -> BTreeSet<String> {
+    let samples = page.lines().filter_map(Sample::parse).filter(|sample| sample.name == name);
+    samples.filter_map(|sample| sample.label(label).map(str::to_owned)).collect()
 }
 
 struct Sample<'a> {
@@ -66,6 +74,12 @@ mod tests {
     #[test]
     fn shards_are_added_up() {
         assert_eq!(sum(PAGE, "open", &[]), Some(10.0));
+    }
+
+    #[test]
+    fn values_of_a_label_are_listed_once() {
+        assert_eq!(Vec::from_iter(values(PAGE, "open", "shard")), ["0", "1"]);
+        assert!(values(PAGE, "up", "shard").is_empty());
     }
 
     #[test]

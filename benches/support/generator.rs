@@ -1,24 +1,22 @@
-//! Load by wrk, with users that nobody has registered yet. Judges nothing of what it has seen.
+//! Registrations by wrk, of users that nobody has registered yet. Judges nothing of what it has seen.
 
-use crate::{
+use super::{
+    Outcome, interrupt,
+    process::{Process, bound},
     procfs,
-    support::{
-        Outcome, interrupt,
-        process::{Process, bound},
-        users::{DOMAINS, FIRST_NAMES, LAST_NAMES},
-    },
+    users::{DOMAINS, FIRST_NAMES, LAST_NAMES},
     wrk::Summary,
 };
 use rustix::process::Signal;
 use std::{fs, net::SocketAddr, path::Path, process::Command, thread, time::Duration};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/register/unique.lua");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/support/unique.lua");
 
 /// Between two looks at a running wrk.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What a load is made of.
-pub(crate) struct Load<'a> {
+pub(crate) struct Registrations<'a> {
     pub(crate) server: SocketAddr,
     pub(crate) connections: usize,
     pub(crate) seconds: u64,
@@ -44,7 +42,7 @@ pub(crate) fn find() -> Outcome<String> {
 }
 
 /// Runs wrk to its end; `meanwhile` is called now and then.
-pub(crate) fn run(load: &Load<'_>, mut meanwhile: impl FnMut() -> Outcome<()>) -> Outcome<Loaded> {
+pub(crate) fn run(load: &Registrations<'_>, mut meanwhile: impl FnMut() -> Outcome<()>) -> Outcome<Loaded> {
     let log = load.directory.join("wrk.log");
     let children_before_ns = procfs::ended_children_ns()?;
     let mut wrk = Process::start(command(load), Signal::KILL, Duration::from_secs(5), &log)?;
@@ -59,8 +57,8 @@ pub(crate) fn run(load: &Load<'_>, mut meanwhile: impl FnMut() -> Outcome<()>) -
     Ok(Loaded { summary, cpu_ns: procfs::ended_children_ns()? - children_before_ns })
 }
 
-fn command(load: &Load<'_>) -> Command {
-    let Load { server, connections, seconds, tag, .. } = load;
+fn command(load: &Registrations<'_>) -> Command {
+    let Registrations { server, connections, seconds, tag, .. } = load;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // wrk gives each thread the same number of connections, rounded down.
     let threads = (1..=cores.min(*connections)).rev().find(|threads| connections % threads == 0).unwrap_or(1);

@@ -1,11 +1,8 @@
 //! The server under test: `jeday serve` on free ports of the loopback, over a database and with keys of its own.
 
-use crate::{
-    http,
-    support::{
-        Outcome, interrupt,
-        process::{Process, bound, run},
-    },
+use super::{
+    Outcome, http, interrupt,
+    process::{Process, bound, run},
 };
 use rustix::process::Signal;
 use std::{
@@ -49,11 +46,16 @@ impl Setup {
 
     /// Starts a server and waits until it can serve; also tells how long that took.
     pub(crate) fn start(&self) -> Outcome<(Server, Duration)> {
+        self.start_with(&[])
+    }
+
+    /// The same with some settings more, before those that every server of this run has.
+    pub(crate) fn start_with(&self, settings: &[String]) -> Outcome<(Server, Duration)> {
         let (address, operator) = (free_address()?, free_address()?);
         let mut command = self.command("TERM");
         command.env("SERVER_ADDRESS", address.to_string()).env("METRICS_ADDRESS", operator.to_string());
         command.env("KEY_FILE", self.key_file()).arg("serve");
-        for setting in &self.settings {
+        for setting in settings.iter().chain(&self.settings) {
             command.arg("--set").arg(setting);
         }
         let started = Instant::now();

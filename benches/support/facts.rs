@@ -1,16 +1,61 @@
 //! What the figures depend on: the machine, the versions, the settings. Unknown facts are said to be unknown.
 
-use crate::{
+use super::{
+    Outcome,
+    client::Console,
+    cluster::{Cluster, SETTINGS},
     procfs,
-    results::Facts,
-    support::{
-        Outcome,
-        client::Console,
-        cluster::{Cluster, SETTINGS},
-    },
 };
 use jiff::Timestamp;
+use serde::Serialize;
 use std::{fs, process::Command, thread};
+
+/// Where and with what was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Facts {
+    pub(crate) date: String,
+    /// With `-dirty` when files differ from it.
+    pub(crate) commit: String,
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_mib: u64,
+    pub(crate) kernel: String,
+    /// Of the database's files: on some, writing through costs nothing.
+    pub(crate) file_system: String,
+    /// Processes that wanted a core before the start, averaged over a minute: others on this machine.
+    pub(crate) load_average: f64,
+    pub(crate) postgresql: String,
+    pub(crate) postgresql_settings: Vec<String>,
+    pub(crate) wrk: String,
+}
+
+impl Facts {
+    /// The headline of a picture.
+    pub(crate) fn title(&self, what: &str) -> String {
+        let Facts { date, commit, cpu, cores, postgresql, .. } = self;
+        format!("{what}, jeday {commit} ({date}), {cpu} with {cores} cores, PostgreSQL {postgresql}")
+    }
+}
+
+#[cfg(test)]
+impl Facts {
+    /// Of no machine that exists.
+    pub(crate) fn example() -> Facts {
+        Facts {
+            date: "2026-01-02T03:04:05Z".to_owned(),
+            commit: "0123456789ab".to_owned(),
+            cpu: "A CPU".to_owned(),
+            cores: 2,
+            memory_mib: 4096,
+            kernel: "6.1".to_owned(),
+            file_system: "ext2/ext3".to_owned(),
+            load_average: 0.1,
+            postgresql: "15.1".to_owned(),
+            postgresql_settings: vec!["fsync=on".to_owned()],
+            wrk: "wrk 4.1.0".to_owned(),
+        }
+    }
+}
 
 /// Looks them up before anything is measured.
 pub(crate) fn gather(cluster: &Cluster, console: &Console, wrk: String) -> Outcome<Facts> {

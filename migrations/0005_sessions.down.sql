@@ -1,0 +1,6 @@
+ALTER TABLE users RESET (
+    autovacuum_analyze_threshold,
+    autovacuum_vacuum_threshold
+);
+
+DROP TABLE sessions;

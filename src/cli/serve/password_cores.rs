@@ -1,0 +1,71 @@
+//! The password cores of a server or a worker: started as the plan says, and shown among the metrics.
+
+use crate::{
+    cli::{CliError, placement::Placement},
+    hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores},
+    limits::BACKGROUND_QUEUE_MAX,
+    telemetry::{BacklogFigures, HardeningFigures, WorkerFigures},
+};
+use shards::offload::{Serves, WorkerReport};
+use std::{
+    sync::PoisonError,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Starts them; says what they hash with.
+pub(super) fn start(placement: &Placement) -> Result<PasswordCores, CliError> {
+    let hardening = &placement.config.hardening;
+    let cores = CoresConfig {
+        params: placement.hash,
+        urgent_max: hardening.queue_max,
+        background_max: BACKGROUND_QUEUE_MAX,
+        deadline: hardening.login_deadline,
+    };
+    PasswordCores::start(&placement.plan, cores).map_err(|error| CliError::failed(&error))
+}
+
+/// What is shown of them at each scrape.
+pub(super) fn figures(
+    cores: &PasswordCores,
+    backlog: &BacklogGauge,
+) -> impl Fn() -> HardeningFigures + Send + Sync + use<> {
+    let (reporter, backlog) = (cores.reporter(), backlog.clone());
+    move || {
+        let report = reporter.report();
+        let sum = |of: fn(&crate::hardening::GroupReport) -> u64| report.groups.iter().map(of).sum();
+        let seen = *backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        HardeningFigures {
+            engine: match report.engine {
+                Engine::Fast { .. } => "fast",
+                Engine::Reference { .. } => "reference",
+            },
+            workers: report.groups.iter().flat_map(|group| &group.pool.workers).map(worker).collect(),
+            foreground_waiting: sum(|group| group.pool.urgent_waiting as u64),
+            background_waiting: sum(|group| group.pool.background_waiting as u64),
+            late: sum(|group| group.late),
+            no_memory: sum(|group| group.failed),
+            unreadable: sum(|group| group.unreadable),
+            backlog: seen
+                .map(|seen| BacklogFigures { weak: seen.weak, oldest_age_ms: seen.oldest_unix_ms.map_or(0, age_ms) }),
+        }
+    }
+}
+
+fn worker(worker: &WorkerReport) -> WorkerFigures {
+    WorkerFigures {
+        cpu: worker.spec.cpu,
+        serves: match worker.spec.serves {
+            Serves::Both => "both",
+            Serves::Urgent => "foreground",
+            Serves::Background => "background",
+        },
+        hashes: worker.jobs_done,
+        panicked: worker.jobs_panicked,
+        busy: worker.busy,
+    }
+}
+
+fn age_ms(unix_ms: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_sub(unix_ms)
+}

@@ -1,0 +1,91 @@
+//! `POST /auth/refresh`: a refresh token for its successor and a new access token. A token that was replaced already is
+//! taken for a lost reply within the grace, and for theft afterwards: theft ends the session.
+
+use super::{
+    Rejection, Reply, Request, ask,
+    authenticated::may_enter,
+    json,
+    rejection::{Field, FieldProblem},
+    tokens::{self, Grant},
+};
+use crate::{
+    limits::ROTATIONS_RACED_MAX,
+    postgres::statements::{
+        end_session,
+        find_refresh::Stored,
+        rotate_session::{self, Rotated},
+    },
+    server::Server,
+    telemetry::{SecurityEvent, SecurityEventKind},
+    tokens::{RefreshDecision, RefreshToken, decide},
+};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct Body<'r> {
+    #[serde(borrow)]
+    refresh_token: Option<Cow<'r, str>>,
+}
+
+pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
+    let body: Body<'_> = json::read(request)?;
+    let missing = || Rejection::InvalidFields(vec![(Field::RefreshToken, FieldProblem::Missing)]);
+    let sent = body.refresh_token.ok_or_else(missing)?;
+    let token = RefreshToken::parse(&sent).map_err(|_| Rejection::RefreshTokenInvalid)?;
+    let grace_ms = i64::try_from(server.policy().refresh_grace.as_millis()).unwrap_or(i64::MAX);
+    for _ in 0..ROTATIONS_RACED_MAX {
+        let stored = ask(&server.statements().find_refresh, *token.session()).await?;
+        // Whoever does not hold a token of this session learns nothing of it, not even that it exists.
+        let stored = stored.filter(|stored| server.refresh_tokens().matches(&token, &stored.seed));
+        let stored = stored.ok_or(Rejection::RefreshTokenInvalid)?;
+        match decide(token.generation(), stored.generation, stored.rotated_ms_ago.cast_signed(), grace_ms) {
+            RefreshDecision::Rotate => {
+                may_enter(stored.status, server.policy().pending_may_log_in)?;
+                if rotate(server, request, &token).await? {
+                    return grant(server, &token, &stored, stored.generation + 1);
+                }
+                // Somebody else was faster with the same token: what is stored now says what that makes of this one.
+            }
+            RefreshDecision::SameSuccessor => {
+                may_enter(stored.status, server.policy().pending_may_log_in)?;
+                return grant(server, &token, &stored, stored.generation);
+            }
+            RefreshDecision::Theft => return Err(revoke(server, request, &token, &stored).await?),
+            RefreshDecision::NotIssued => return Err(Rejection::RefreshTokenInvalid),
+        }
+    }
+    Err(Rejection::CredentialChanging)
+}
+
+async fn rotate(server: &Server, request: Request<'_>, token: &RefreshToken) -> Result<bool, Rejection> {
+    let limits = &server.policy().sessions;
+    let rotation = rotate_session::Item {
+        session: *token.session(),
+        generation: token.generation(),
+        ip: request.known_client(),
+        user_agent: request.user_agent(),
+        idle: limits.idle,
+        absolute: limits.absolute,
+    };
+    Ok(ask(&server.statements().rotate_session, rotation).await? == Rotated::Rotated)
+}
+
+fn grant(server: &Server, token: &RefreshToken, stored: &Stored, generation: u32) -> Result<Reply, Rejection> {
+    tokens::reply(server, &Grant { user: &stored.user, session: token.session(), generation, seed: &stored.seed }, None)
+}
+
+/// Ends the session of a token that came back too late; the answer is an error, the end is committed all the same.
+async fn revoke(
+    server: &Server,
+    request: Request<'_>,
+    token: &RefreshToken,
+    stored: &Stored,
+) -> Result<Rejection, Rejection> {
+    let session = *token.session();
+    let end = end_session::Item { current: session, user: stored.user, target: session };
+    ask(&server.statements().end_session, end).await?;
+    let event = SecurityEvent::new(SecurityEventKind::RefreshReused).user(&stored.user).session(&session);
+    server.record(&event.address(request.client));
+    Ok(Rejection::RefreshTokenReused)
+}

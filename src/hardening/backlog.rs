@@ -1,0 +1,172 @@
+//! The durable queue of weak records: claims some, has password cores harden them, writes them back, and again. Any
+//! number of workers on any number of nodes do so at once; a claim ends with the transaction that took it, however that
+//! ends, so a crash loses nothing and does nothing twice.
+
+use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
+use crate::{
+    limits::{
+        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
+        RECONNECT_PAUSE_MAX,
+    },
+    postgres::{
+        backlog::{Backlog, backlog},
+        claim::{Claim, Claimed, Wanted, Written, claim},
+        connect::{ConnectOptions, connect},
+        link::{Link, LinkError},
+        target::Target,
+    },
+    telemetry::RateLimited,
+};
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How the queue is worked off.
+#[derive(Clone)]
+pub struct BacklogConfig {
+    /// Where the database is.
+    pub target: Arc<Target>,
+    /// How to connect.
+    pub connect: ConnectOptions,
+    /// Time between two looks at a queue that was empty.
+    pub interval: Duration,
+    /// Records claimed at once, at most.
+    pub claim_size: usize,
+    /// How long one statement may take.
+    pub deadline: Duration,
+}
+
+/// What waits, as last seen by any worker of this process. Written now and then, read by whoever scrapes.
+pub type BacklogGauge = Arc<Mutex<Option<Backlog>>>;
+
+/// One worker: a connection of its own, and the password core near it.
+pub struct BacklogWorker {
+    config: BacklogConfig,
+    core: Rc<PasswordCore>,
+    gauge: Option<BacklogGauge>,
+    looked: Cell<Option<Instant>>,
+    complaints: RateLimited,
+}
+
+impl BacklogWorker {
+    /// A worker that has done nothing yet. With a `gauge` it also looks now and then how much waits.
+    pub fn new(config: BacklogConfig, core: Rc<PasswordCore>, gauge: Option<BacklogGauge>) -> BacklogWorker {
+        let complaints = RateLimited::new(COMPLAINT_INTERVAL);
+        BacklogWorker { config, core, gauge, looked: Cell::new(None), complaints }
+    }
+
+    /// Works the queue off for as long as it is polled.
+    pub async fn run(self) {
+        loop {
+            match connect(&self.config.target, &self.config.connect).await {
+                Ok(link) => {
+                    let Err(error) = self.serve(&link).await else { continue };
+                    self.complain(&error);
+                }
+                Err(error) => self.complain(&error),
+            }
+            shards::sleep(RECONNECT_PAUSE_MAX).await;
+        }
+    }
+
+    fn complain(&self, error: &dyn std::error::Error) {
+        if let Some(suppressed) = self.complaints.admit(Instant::now()) {
+            tracing::error!(%error, suppressed, "cannot work off the queue of weak passwords");
+        }
+    }
+
+    async fn serve(&self, link: &Link) -> Result<(), LinkError> {
+        while !link.is_closed() {
+            self.look(link).await?;
+            let wanted = self.wanted();
+            let claim = claim(link, wanted, self.statement_deadline()).await?;
+            let found = claim.users.len();
+            let written = self.harden(&claim).await;
+            // Nothing done at all means password cores that are busy with people.
+            let in_vain = found > 0 && written.is_empty();
+            claim.finish(written, self.statement_deadline()).await?;
+            if in_vain || found < wanted.most as usize {
+                shards::sleep(self.config.interval).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// As many as the password cores can be expected to do in the time that a claim should take.
+    fn wanted(&self) -> Wanted {
+        let affordable = CLAIM_WORK.as_nanos() / self.core.background_hash().as_nanos().max(1);
+        let affordable =
+            usize::try_from(affordable).unwrap_or(usize::MAX).saturating_mul(self.core.background_workers());
+        let most = affordable.clamp(1, self.config.claim_size);
+        Wanted {
+            most: u32::try_from(most).unwrap_or(u32::MAX),
+            before_unix_ms: claimable_before(),
+            held_max: CLAIM_HELD_MAX + self.config.deadline,
+        }
+    }
+
+    fn statement_deadline(&self) -> Instant {
+        Instant::now() + self.config.deadline
+    }
+
+    /// Hardens what was claimed, until the claim has been held for long enough.
+    async fn harden(&self, claim: &Claim<'_>) -> Vec<Written> {
+        let until = Instant::now() + CLAIM_HELD_MAX;
+        let mut written = Vec::with_capacity(claim.users.len());
+        let mut under_way = VecDeque::new();
+        for claimed in &claim.users {
+            let mut material = material(claimed);
+            while let Some(unsent) = material.take() {
+                match self.core.try_harden(unsent, until) {
+                    Ok(hardening) => under_way.push_back((claimed, hardening)),
+                    Err(refused) => {
+                        // The queue in front of the cores is full: room comes with the next answer.
+                        match under_way.pop_front() {
+                            Some((claimed, hardening)) => written.extend(done(claimed, hardening.await)),
+                            None => shards::sleep(FULL_QUEUE_PAUSE).await,
+                        }
+                        material = (Instant::now() < until).then_some(refused);
+                    }
+                }
+            }
+        }
+        for (claimed, hardening) in under_way {
+            written.extend(done(claimed, hardening.await));
+        }
+        written
+    }
+
+    /// Looks how much waits, if it is time to.
+    async fn look(&self, link: &Link) -> Result<(), LinkError> {
+        let Some(gauge) = &self.gauge else { return Ok(()) };
+        if self.looked.get().is_some_and(|at| at.elapsed() < BACKLOG_LOOK_INTERVAL) {
+            return Ok(());
+        }
+        let backlog = backlog(link, self.statement_deadline()).await?;
+        *gauge.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
+        self.looked.set(Some(Instant::now()));
+        Ok(())
+    }
+}
+
+/// What there is to harden: nothing when somebody else has done it, or the user is gone.
+fn material(claimed: &Claimed) -> Option<Material> {
+    match Record::parse(claimed.password_hash.as_deref()?) {
+        Ok(Record::Weak(weak)) => Some(Material::from(&weak)),
+        _ => None,
+    }
+}
+
+/// What was not hardened in time stays in the queue.
+fn done(claimed: &Claimed, hardened: Result<HardRecord, Unchecked>) -> Option<Written> {
+    Some(Written { user: claimed.user, new: hardened.ok()?.as_str().into() })
+}
+
+fn claimable_before() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.saturating_sub(CLAIM_AGE).as_millis()).unwrap_or(u64::MAX)
+}
