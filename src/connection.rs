@@ -14,7 +14,7 @@ use crate::{
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
-    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX},
+    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE},
     routes::{self, Endpoint, Table, UNROUTED},
     server::Server,
     telemetry::CloseReason,
@@ -92,6 +92,8 @@ struct Outgoing {
     status: Status,
     bytes: Vec<u8>,
     keep_alive: bool,
+    /// Whether the client is left waiting before it is read again.
+    pause: bool,
     /// Place among the metrics.
     route: usize,
 }
@@ -197,9 +199,9 @@ impl Connection<'_> {
     }
 
     async fn respond(&self, endpoint: Result<Endpoint, Rejection>, head: &Head<'_>, body: &[u8]) -> Outgoing {
+        let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
-                let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
                 let request = Request { head, body, client };
                 (endpoint as usize, handlers::handle(self.server, endpoint, request).await)
             }
@@ -209,7 +211,9 @@ impl Connection<'_> {
         let mut bytes = self.server.take_output();
         let date = self.server.date();
         reply.write(&ReplyContext { keep_alive, ..ReplyContext::of(head, &date) }, &mut bytes);
-        Outgoing { status: reply.status, bytes, keep_alive, route }
+        // Over a proxy's connection others come as well.
+        let pause = reply.is_refusal && client == self.peer.to_canonical();
+        Outgoing { status: reply.status, bytes, keep_alive, pause, route }
     }
 
     async fn finish(&mut self, outgoing: Outgoing, consumed: usize, started: Instant) -> Result<Next, CloseReason> {
@@ -219,6 +223,9 @@ impl Connection<'_> {
         self.server.give_output_back(outgoing.bytes);
         self.count(outgoing.route, outgoing.status, started);
         if outgoing.keep_alive {
+            if outgoing.pause {
+                self.pause().await;
+            }
             return Ok(Next::Request);
         }
         if !self.input.is_empty() {
@@ -226,6 +233,12 @@ impl Connection<'_> {
         }
         let draining = self.server.stop().requested();
         Ok(Next::Close(if draining { CloseReason::Drain } else { CloseReason::Finished }))
+    }
+
+    /// Leaves the client unread for a while, unless the server is about to stop.
+    async fn pause(&self) {
+        self.watch.set_idle(self.config().idle_timeout);
+        let _ = self.watch.wait(shards::sleep(REFUSED_PAUSE)).await;
     }
 
     /// Answers what could not be read to its end, and ends the connection.

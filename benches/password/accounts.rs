@@ -13,8 +13,8 @@ pub(crate) const ACCOUNTS: usize = 256;
 /// Long enough for every machine to log all of them in.
 const PREPARED_MAX: Duration = Duration::from_secs(120);
 
-/// Logins at a time: no more than may wait for a password core.
-const LOGINS_AT_ONCE: usize = 32;
+/// Logins at a time: fewer than one address may have waiting, even when one shard gets them all.
+const LOGINS_AT_ONCE: usize = 8;
 
 /// Users who are stored and can log in.
 pub(crate) struct Accounts {

@@ -36,7 +36,14 @@ impl<Of> Id<Of> {
         Self(Builder::from_unix_timestamp_millis(unix_ms, &rand_a_and_b).into_uuid(), PhantomData)
     }
 
-    /// Takes the 16 bytes of an id, as PostgreSQL sends them.
+    /// Takes the 16 bytes of an id out of a table. Whatever they are: a row that somebody else has put there under
+    /// another kind of id belongs to no bucket that is looked in, and is no reason to stop.
+    #[must_use]
+    pub const fn stored(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes), PhantomData)
+    }
+
+    /// Takes the 16 bytes of an id.
     ///
     /// # Errors
     /// When they are not a UUID of version 7.

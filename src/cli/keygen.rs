@@ -1,10 +1,11 @@
 //! `jeday keygen`: makes the keys that a server needs, and exchanges them one by one. Never overwrites a file that it
 //! did not read, and never shows a key of one that it did.
 
-use super::{CliError, Context, OnlyKeys, SettingFlags, print};
+use super::{CliError, Context, OnlyKeys, SettingFlags, print, serve};
 use crate::{
-    config::Suggestions,
+    config::{Config, Suggestions},
     keys::{self, Key, KeyFile, KeyFileError, KeyKind, Keys},
+    telemetry::{SecurityEvent, SecurityEventKind},
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
@@ -91,24 +92,38 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let (config, _) = context.settings(&args.settings.values, Suggestions::none())?;
-    let path = config.keys.file.ok_or_else(|| {
+    let path = config.keys.file.clone().ok_or_else(|| {
         CliError::usage("no file is named for the keys").with_hint("name one with --key-file FILE or KEY_FILE=FILE")
     })?;
+    let failed = |error: KeyFileError| CliError::failed(&error);
     let said = match &args.change {
-        Change { list: true, .. } => KeyFile::load(&path).map(|file| listed(file.keys(), now)),
+        Change { list: true, .. } => listed(KeyFile::load(&path).map_err(failed)?.keys(), now),
         Change { rotate: Some(kind), .. } => {
-            KeyFile::rotate(&path, *kind, now).map(|file| changed(&file, file.keys().newest(*kind), ROTATED))
+            let file = KeyFile::rotate(&path, *kind, now).map_err(failed)?;
+            record(&config, *kind, &file)?;
+            changed(&file, file.keys().newest(*kind), ROTATED)
         }
         Change { stage: Some(kind), .. } => {
-            KeyFile::stage(&path, *kind, now).map(|file| changed(&file, file.keys().staged(*kind), STAGED))
+            let file = KeyFile::stage(&path, *kind, now).map_err(failed)?;
+            changed(&file, file.keys().staged(*kind), STAGED)
         }
         Change { promote: Some(kind), .. } => {
-            KeyFile::promote(&path, *kind, now).map(|file| changed(&file, file.keys().newest(*kind), PROMOTED))
+            let file = KeyFile::promote(&path, *kind, now).map_err(failed)?;
+            record(&config, *kind, &file)?;
+            changed(&file, file.keys().newest(*kind), PROMOTED)
         }
         _ => return created(&path, now),
     };
-    print(&said.map_err(|error| CliError::failed(&error))?)?;
+    print(&said)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down, as servers do with what concerns security, that a kind has another key in use.
+fn record(config: &Config, kind: KeyKind, file: &KeyFile) -> Result<(), CliError> {
+    let _logs = serve::init_logs(&config.log)?;
+    let key = file.keys().newest(kind).map(Key::id).expect("a change that succeeded leaves its key in its place");
+    SecurityEvent::new(SecurityEventKind::KeyRotated).reason(kind.as_str()).key(&key).write();
+    Ok(())
 }
 
 const ROTATED: &str = "new, and in use once the server has been restarted";

@@ -2,7 +2,7 @@
 
 use super::{CliError, Context};
 use crate::config::{self, CliValues, Config, Cores, Provenance, Suggestions};
-use crate::hardening::{Params, Preset};
+use crate::hardening::{Params, ParamsError, Preset};
 use shards::topology::{self, Plan, PlanRequest, Topology};
 
 /// Settings and placement; each depends on the other.
@@ -60,6 +60,12 @@ fn params(config: &config::Hardening) -> Result<Params, CliError> {
     let memory_kib = or(config.memory.map(|bytes| bytes >> 10), preset.memory_kib());
     let (passes, lanes) = (or(config.passes, preset.passes()), or(config.lanes, preset.lanes()));
     Params::new(memory_kib, passes, lanes, config.allow_weak_parameters).map_err(|error| {
-        CliError::failed(&error).with_hint("hardening.allow_weak_parameters=true accepts what is weaker than advised")
+        let failed = CliError::failed(&error);
+        match error {
+            ParamsError::Weak { .. } => failed.with_hint(
+                "take more memory or a preset (ARGON2_PRESET); hardening.allow_weak_parameters=true accepts it as it is",
+            ),
+            _ => failed,
+        }
     })
 }

@@ -20,7 +20,7 @@ use crate::{
     postgres::cluster::{Cluster, ClusterEvent},
     routes,
     server::{self, Policy, SessionLimits},
-    telemetry::{self, Registry},
+    telemetry::{self, LogGuard, Registry},
 };
 use database::Database;
 use interrupts::Interrupts;
@@ -84,8 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 /// Brings up what the role needs, waits, and takes it down again.
 pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
     let Placement { config, provenance, topology, plan, .. } = placement;
-    let log_format = telemetry_format(config.log.format);
-    let logs = telemetry::init(config.log.level.name(), log_format).map_err(|error| CliError::failed(&error))?;
+    let logs = init_logs(&config.log)?;
     let interrupts = Interrupts::watch()?;
     for entry in provenance.without_effect() {
         tracing::warn!(setting = entry.setting.key, since = %entry.setting.since, "is set, but has no effect yet");
@@ -339,10 +338,12 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
     })
 }
 
-fn telemetry_format(format: config::LogFormat) -> telemetry::LogFormat {
-    match format {
+/// Starts the log as it is configured.
+pub(super) fn init_logs(config: &config::Log) -> Result<LogGuard, CliError> {
+    let format = match config.format {
         config::LogFormat::Auto => telemetry::LogFormat::Auto,
         config::LogFormat::Human => telemetry::LogFormat::Human,
         config::LogFormat::Json => telemetry::LogFormat::Json,
-    }
+    };
+    telemetry::init(config.level.name(), format).map_err(|error| CliError::failed(&error))
 }

@@ -24,11 +24,15 @@ struct Health {
 struct Checks {
     database: &'static str,
     durability: &'static str,
+    password_cores: &'static str,
 }
 
-/// This shard can store registrations; 503 otherwise. Reasons stay in the log: they may name hosts.
+/// This shard can read and store accounts and have passwords checked; 503 otherwise. Reasons stay in the log: they may
+/// name hosts.
 pub(super) fn ready(server: &Server) -> Reply {
-    let up = server.statements().are_reachable();
+    let database = server.statements().are_reachable();
+    let password_cores = server.password_core().pressure().workers > 0;
+    let up = database && password_cores;
     let draining = server.stop().requested();
     let health = Health {
         status: if draining {
@@ -40,8 +44,9 @@ pub(super) fn ready(server: &Server) -> Reply {
         },
         version: env!("CARGO_PKG_VERSION"),
         checks: Checks {
-            database: if up { "ok" } else { "unreachable" },
+            database: if database { "ok" } else { "unreachable" },
             durability: if server.allows_unsafe_durability() { "not enforced" } else { "enforced" },
+            password_cores: if password_cores { "ok" } else { "stopped" },
         },
     };
     let body = serde_json::to_vec(&health).expect("plain data can be written as JSON");

@@ -17,7 +17,7 @@ use crate::{
         find_credentials::{self, Credentials},
         start_session::{NewSession, Started},
     },
-    rate_limit::Attempt,
+    rate_limit::{Attempt, network},
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
@@ -40,6 +40,10 @@ struct Login {
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let login = validate(json::read(request)?)?;
+    // Before it costs the database a look-up, and before it is counted: a flood must be cheap to turn away, and whoever
+    // is turned away has not tried.
+    let origin = network(request.client);
+    let mut place = Some(server.password_core().admit(origin)?);
     let account = login.email.as_str().as_bytes();
     let attempt = server.rate_limiter().login(account, request.client, server.uptime_ms()).map_err(|refused| {
         let event = SecurityEvent::new(SecurityEventKind::LoginRateLimited).address(request.client);
@@ -54,11 +58,18 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
             ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket })
                 .await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
-        let checked = server.password_core().check(server.peppers(), stored, &login.password).await?;
+        let core = server.password_core();
+        let own = place.take().map_or_else(|| core.admit(origin), Ok)?;
+        let checked = core.check(own, server.peppers(), stored, &login.password).await?;
         server.metrics().password_wait.observe(u64::try_from(checked.waited.as_micros()).unwrap_or(u64::MAX));
+        let user = found.as_ref().map(|found| found.user);
         let Some(credentials) = found.filter(|_| checked.right) else {
             attempt.take().into_iter().for_each(Attempt::failed);
-            server.record(&failed(request).reason("wrong_credentials"));
+            let event = failed(request).reason("wrong_credentials");
+            server.record(&match &user {
+                Some(user) => event.user(user),
+                None => event,
+            });
             return Err(Rejection::InvalidCredentials);
         };
         attempt.take().into_iter().for_each(Attempt::succeeded);

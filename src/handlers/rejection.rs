@@ -195,7 +195,6 @@ impl Rejection {
             Rejection::RefreshTokenInvalid => (Status::Unauthorized, "refresh_token_invalid"),
             Rejection::RefreshTokenReused => (Status::Unauthorized, "refresh_token_reused"),
             Rejection::RateLimited { .. } => (Status::TooManyRequests, "rate_limited"),
-            Rejection::Unchecked(Unchecked::UnknownPepper(_)) => (Status::InternalServerError, "internal"),
             Rejection::Unchecked(_) => (Status::ServiceUnavailable, "overloaded"),
         }
     }
@@ -224,12 +223,10 @@ impl Rejection {
                 "the request could not be stored now and was not: try again".into()
             }
             Rejection::Unanswered(Unanswered::Unknown) => {
-                "it is not known whether the request was stored: try again with the same Idempotency-Key".into()
+                "it is not known whether this was done: try again, a registration with the same Idempotency-Key".into()
             }
             Rejection::Unanswered(Unanswered::Refused) => "the request cannot be stored".into(),
-            Rejection::Internal | Rejection::Unchecked(Unchecked::UnknownPepper(_)) => {
-                "something went wrong here".into()
-            }
+            Rejection::Internal => "something went wrong here".into(),
             Rejection::InvalidCredentials => "the email address or the password is wrong".into(),
             Rejection::CredentialChanging => "the account is being changed: try again".into(),
             Rejection::AccountPending => "this account is not confirmed yet".into(),
@@ -333,7 +330,9 @@ impl From<Rejection> for Reply {
             errors: rejection.errors(),
         };
         let body = serde_json::to_vec(&problem).expect("plain data can be written as JSON");
-        Reply { status, content_type: Some(PROBLEM), fields: rejection.fields(), body: body.into() }
+        let is_refusal =
+            matches!(rejection, Rejection::RateLimited { .. } | Rejection::Unchecked(Unchecked::Busy { .. }));
+        Reply { status, content_type: Some(PROBLEM), fields: rejection.fields(), body: body.into(), is_refusal }
     }
 }
 

@@ -21,17 +21,26 @@ pub struct Reply {
     pub fields: Vec<Field<'static>>,
     /// The content.
     pub body: Cow<'static, [u8]>,
+    /// The client was told to come back later. It need not be listened to at once: who asks again all the same, as fast
+    /// as it can, would take the time of those who may be served.
+    pub is_refusal: bool,
 }
 
 impl Reply {
     /// A reply with a JSON body.
     pub fn json(status: Status, body: impl Into<Cow<'static, [u8]>>) -> Reply {
-        Reply { status, content_type: Some(JSON), fields: Vec::new(), body: body.into() }
+        Reply { status, content_type: Some(JSON), fields: Vec::new(), body: body.into(), is_refusal: false }
     }
 
     /// It was done, and there is nothing to say about it.
     pub fn no_content() -> Reply {
-        Reply { status: Status::NoContent, content_type: None, fields: Vec::new(), body: Cow::Borrowed(b"") }
+        Reply {
+            status: Status::NoContent,
+            content_type: None,
+            fields: Vec::new(),
+            body: Cow::Borrowed(b""),
+            is_refusal: false,
+        }
     }
 
     /// Appends the reply as it goes over the wire.

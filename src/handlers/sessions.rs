@@ -1,6 +1,10 @@
 //! `GET /auth/sessions`: where the user of the access token is logged in, the latest first.
 
-use super::{Rejection, Reply, Request, ask, authenticated::claims, json};
+use super::{
+    Rejection, Reply, Request, ask,
+    authenticated::{claims, may_enter},
+    json,
+};
 use crate::{
     account::SessionId,
     http::status::Status,
@@ -12,9 +16,10 @@ use std::io::Write;
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
     let asked = Item { user: claims.user, current: claims.session };
-    let sessions = ask(&server.statements().list_sessions, asked).await?.ok_or(Rejection::SessionEnded)?;
+    let listed = ask(&server.statements().list_sessions, asked).await?.ok_or(Rejection::SessionEnded)?;
+    may_enter(listed.status, server.policy().pending_may_log_in)?;
     let mut body = b"{\"sessions\":[".to_vec();
-    for (number, session) in sessions.iter().enumerate() {
+    for (number, session) in listed.sessions.iter().enumerate() {
         if number > 0 {
             body.push(b',');
         }

@@ -4,6 +4,7 @@
 
 use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
+    account::UserId,
     limits::{
         BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
         RECONNECT_PAUSE_MAX,
@@ -18,7 +19,7 @@ use crate::{
     telemetry::RateLimited,
 };
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
@@ -64,11 +65,13 @@ impl BacklogWorker {
         loop {
             match connect(&self.config.target, &self.config.connect).await {
                 Ok(link) => {
-                    let Err(error) = self.serve(&link).await else { continue };
-                    self.complain(&error);
+                    if let Err(error) = self.serve(&link).await {
+                        self.complain(&error);
+                    }
                 }
                 Err(error) => self.complain(&error),
             }
+            // Also after a connection that just ended: whoever lets us in only to hang up must not be asked in circles.
             shards::sleep(RECONNECT_PAUSE_MAX).await;
         }
     }
@@ -85,9 +88,9 @@ impl BacklogWorker {
             let wanted = self.wanted();
             let claim = claim(link, wanted, self.statement_deadline()).await?;
             let found = claim.users.len();
-            let written = self.harden(&claim).await;
+            let Hardened { written, left } = self.harden(&claim).await;
             // Nothing done at all means password cores that are busy with people.
-            let in_vain = found > 0 && written.is_empty();
+            let in_vain = left > 0 && written.is_empty();
             claim.finish(written, self.statement_deadline()).await?;
             if in_vain || found < wanted.most as usize {
                 shards::sleep(self.config.interval).await;
@@ -113,20 +116,40 @@ impl BacklogWorker {
         Instant::now() + self.config.deadline
     }
 
-    /// Hardens what was claimed, until the claim has been held for long enough.
-    async fn harden(&self, claim: &Claim<'_>) -> Vec<Written> {
+    /// Hardens what was claimed, until the claim has been held for long enough. What has not begun by then will not, so
+    /// that whoever claims it next is the only one to hash it; what has begun gets the time that it should take.
+    async fn harden(&self, claim: &Claim<'_>) -> Hardened {
         let until = Instant::now() + CLAIM_HELD_MAX;
-        let mut written = Vec::with_capacity(claim.users.len());
+        let patience = (2 * self.core.background_hash()).min(self.config.deadline / 2);
+        let hardened = RefCell::new(Hardened { written: Vec::with_capacity(claim.users.len()), left: 0 });
+        // The queue in front of busy password cores may not move at all: jobs in it are not answered before it does.
+        let _ = shards::timeout(CLAIM_HELD_MAX + patience, self.harden_until(until, claim, &hardened)).await;
+        hardened.into_inner()
+    }
+
+    async fn harden_until(&self, until: Instant, claim: &Claim<'_>, hardened: &RefCell<Hardened>) {
         let mut under_way = VecDeque::new();
         for claimed in &claim.users {
-            let mut material = material(claimed);
+            let mut material = match claimed.password_hash.as_deref().map(|text| Record::parse(text)) {
+                Some(Ok(Record::Weak(weak))) => Some(Material::from(&weak)),
+                Some(Err(_)) => {
+                    hardened.borrow_mut().written.extend(drop_unreadable(claimed));
+                    None
+                }
+                // Somebody else has hardened it, or the user is gone: then it leaves the queue.
+                _ => None,
+            };
+            hardened.borrow_mut().left += usize::from(material.is_some());
             while let Some(unsent) = material.take() {
                 match self.core.try_harden(unsent, until) {
-                    Ok(hardening) => under_way.push_back((claimed, hardening)),
+                    Ok(hardening) => under_way.push_back((claimed.user, hardening)),
                     Err(refused) => {
                         // The queue in front of the cores is full: room comes with the next answer.
                         match under_way.pop_front() {
-                            Some((claimed, hardening)) => written.extend(done(claimed, hardening.await)),
+                            Some((user, hardening)) => {
+                                let record = hardening.await;
+                                hardened.borrow_mut().add(user, record);
+                            }
                             None => shards::sleep(FULL_QUEUE_PAUSE).await,
                         }
                         material = (Instant::now() < until).then_some(refused);
@@ -134,10 +157,10 @@ impl BacklogWorker {
                 }
             }
         }
-        for (claimed, hardening) in under_way {
-            written.extend(done(claimed, hardening.await));
+        for (user, hardening) in under_way {
+            let record = hardening.await;
+            hardened.borrow_mut().add(user, record);
         }
-        written
     }
 
     /// Looks how much waits, if it is time to.
@@ -153,17 +176,28 @@ impl BacklogWorker {
     }
 }
 
-/// What there is to harden: nothing when somebody else has done it, or the user is gone.
-fn material(claimed: &Claimed) -> Option<Material> {
-    match Record::parse(claimed.password_hash.as_deref()?) {
-        Ok(Record::Weak(weak)) => Some(Material::from(&weak)),
-        _ => None,
+/// What became of a claim.
+struct Hardened {
+    written: Vec<Written>,
+    /// Weak records that stay in the queue.
+    left: usize,
+}
+
+impl Hardened {
+    /// What was not hardened in time stays in the queue.
+    fn add(&mut self, user: UserId, record: Result<HardRecord, Unchecked>) {
+        if let Ok(record) = record {
+            self.written.push(Written { user, new: record.as_str().into() });
+            self.left -= 1;
+        }
     }
 }
 
-/// What was not hardened in time stays in the queue.
-fn done(claimed: &Claimed, hardened: Result<HardRecord, Unchecked>) -> Option<Written> {
-    Some(Written { user: claimed.user, new: hardened.ok()?.as_str().into() })
+/// Writes a record back as it is, with which it leaves the queue: it could never be hardened, and enough of them at the
+/// head of the queue would keep everybody behind them from it.
+fn drop_unreadable(claimed: &Claimed) -> Option<Written> {
+    tracing::error!(user = %claimed.user, "a stored password cannot be read, and leaves the queue as it is");
+    claimed.password_hash.as_deref().map(|text| Written { user: claimed.user, new: text.as_str().into() })
 }
 
 fn claimable_before() -> u64 {

@@ -43,6 +43,7 @@ struct Group {
     pool: Pool<Job, Answer>,
     gauges: Arc<Gauges>,
     cores: usize,
+    shards: usize,
 }
 
 /// Why the password cores did not start.
@@ -63,6 +64,7 @@ pub struct CoresHandle {
     pub(super) gauges: Arc<Gauges>,
     pub(super) config: CoresConfig,
     pub(super) cores: usize,
+    pub(super) shards: usize,
 }
 
 /// Tells what the password cores do, from any thread.
@@ -139,9 +141,11 @@ impl PasswordCores {
             let idle: Vec<bool> = specs.iter().map(|spec| spec.idle_priority).collect();
             let build = move |worker: usize| {
                 let mut hasher = make()?;
-                // The first hash takes the memory from the kernel, and tells how long one takes. At idle priority that
-                // could hold up the start for as long as the machine is busy: there the first rest does it.
+                // The first hash takes the memory from the kernel, which can take longer than the hash; the second
+                // tells how long one takes. At idle priority that could hold up the start for as long as the machine is
+                // busy: there the first rest does it.
                 if !idle[worker] {
+                    hasher.hash(config.params, &[0; 32], &[0; 16], &mut [0; 32])?;
                     let began = Instant::now();
                     hasher.hash(config.params, &[0; 32], &[0; 16], &mut [0; 32])?;
                     warm.hash(Urgency::Urgent).observe(began.elapsed());
@@ -152,7 +156,7 @@ impl PasswordCores {
             let run = move |hasher: &mut H, job: Job| job::run(hasher, &job, &counted);
             let rest = Rest { after: limits::HASH_MEMORY_WIPED_AFTER, act: H::wipe };
             let pool = offload::start_resting(&format!("hash{number}"), &specs, bounds, build, run, Some(rest))?;
-            cores.groups.push(Group { pool, gauges, cores: count });
+            cores.groups.push(Group { pool, gauges, cores: count, shards: group.shards.len() });
             cores.group_of.extend(group.shards.iter().map(|&shard| (shard, number)));
         }
         Ok(cores)
@@ -165,8 +169,9 @@ impl PasswordCores {
     #[must_use]
     pub fn handle(&self, shard: usize) -> CoresHandle {
         let group = self.group_of.get(&shard).expect("every shard of a plan is in a group");
-        let Group { pool, gauges, cores } = &self.groups[*group];
-        CoresHandle { handle: pool.handle(), gauges: gauges.clone(), config: self.config, cores: *cores }
+        let Group { pool, gauges, cores, shards } = &self.groups[*group];
+        let (gauges, config) = (gauges.clone(), self.config);
+        CoresHandle { handle: pool.handle(), gauges, config, cores: *cores, shards: *shards }
     }
 
     /// Which implementation hashes.

@@ -58,8 +58,9 @@ pub enum ParamsError {
     TooMuchMemory,
     /// Weaker than each of OWASP's settings.
     #[error(
-        "memory of {memory_kib} KiB and {passes} passes protect less than OWASP's smallest recommendation: with that \
-         many passes take {needed_kib} KiB, take a preset, or force it"
+        "Argon2id with memory={memory_kib}KiB and passes={passes} protects less than OWASP's smallest recommendation, \
+         which is {}MiB with as many passes",
+        .needed_kib >> 10
     )]
     Weak {
         /// The memory asked for, in KiB.

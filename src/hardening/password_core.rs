@@ -17,6 +17,7 @@ use super::admission::{Admission, Pressure};
 use super::core::{CoresConfig, CoresHandle};
 use super::hard::TAG_BYTES;
 use super::job::{Answer, Gauges, Hashed, Job, Secret, Unhashed};
+use super::places::{Origin, Place, Places};
 use super::weak::{PepperId, SALT_BYTES};
 use super::{HardRecord, ImportedRecord, Material, Pepper, Peppers, Random, RandomError, Record, Salt};
 use crate::account::Password;
@@ -33,6 +34,9 @@ pub struct PasswordCore {
     config: CoresConfig,
     /// Most urgent jobs that may wait, over all shards of the group.
     waiting_max: usize,
+    places: Places,
+    /// Most places of one origin.
+    share: usize,
     random: RefCell<Random>,
     complaints: RateLimited,
 }
@@ -82,9 +86,6 @@ pub enum Unchecked {
     /// The hash had no memory, or panicked.
     #[error("the password could not be hashed")]
     Failed,
-    /// It was stored under a pepper that is not configured.
-    #[error("the password was stored under the pepper {0}, which is not among the configured ones")]
-    UnknownPepper(PepperId),
     /// The password cores have been stopped.
     #[error("the password cores have been stopped")]
     Stopped,
@@ -104,37 +105,52 @@ enum Expected {
 
 impl PasswordCore {
     pub(super) fn new(handle: CoresHandle) -> Result<Self, AttachError> {
-        let CoresHandle { handle, gauges, config, cores } = handle;
+        let CoresHandle { handle, gauges, config, cores, shards } = handle;
         Ok(Self {
             client: handle.attach()?,
             gauges,
             config,
             waiting_max: config.urgent_max * cores,
+            places: Places::default(),
+            // One that is hashed and one that waits, at least.
+            share: (config.urgent_max * cores / (2 * shards)).max(2),
             random: RefCell::new(Random::new()?),
             complaints: RateLimited::new(limits::COMPLAINT_INTERVAL),
         })
     }
 
+    /// Takes a place for one more password of this origin, if it would be checked in time: to be asked for before
+    /// anything else is done for it. All shards together leave half of the queue to other origins.
+    ///
+    /// # Errors
+    /// [`Unchecked::Busy`].
+    pub fn admit(&self, origin: Origin) -> Result<Place<'_>, Unchecked> {
+        let pressure = self.pressure();
+        let busy = Unchecked::Busy { retry_after_s: pressure.retry_after_s() };
+        match pressure.decide(self.config.deadline) {
+            Admission::Admit => self.places.take(origin, self.share).ok_or(busy),
+            Admission::Busy { .. } => Err(busy),
+        }
+    }
+
     /// Whether `password` is the one that `stored` was made of. Costs one hash of Argon2id whatever is stored, also
-    /// when nothing is, or nothing that can be read: the answer is no then.
+    /// when nothing is, or nothing that can be verified here: the answer is no then.
     ///
     /// Dropping the future leaves the hash to be computed, and its place in the queue taken until then.
     ///
     /// # Errors
-    /// See [`Unchecked`]. [`Unchecked::Busy`] and [`Unchecked::UnknownPepper`] come at once.
+    /// See [`Unchecked`]. Only other shards can have made it [`Unchecked::Busy`] since the place was taken.
     pub async fn check(
         &self,
+        place: Place<'_>,
         peppers: &Peppers,
         stored: Option<&str>,
         password: &Password,
     ) -> Result<Checked, Unchecked> {
-        let pressure = self.pressure();
-        if let Admission::Busy { retry_after_s } = pressure.decide(self.config.deadline) {
-            return Err(Unchecked::Busy { retry_after_s });
-        }
-        let (job, expected) = self.question(peppers, stored, password)?;
+        let (job, expected) = self.question(peppers, stored, password);
+        place.arrive();
         let pending = self.client.try_submit(Urgency::Urgent, job).map_err(|refused| match refused {
-            Refused::Full(_) => Unchecked::Busy { retry_after_s: pressure.retry_after_s() },
+            Refused::Full(_) => Unchecked::Busy { retry_after_s: self.pressure().retry_after_s() },
             Refused::Stopped(_) => Unchecked::Stopped,
         })?;
         let Hashed { tag, waited } = answer(pending).await?;
@@ -175,7 +191,7 @@ impl PasswordCore {
     pub fn pressure(&self) -> Pressure {
         let load = self.client.load(Urgency::Urgent);
         Pressure {
-            waiting: load.waiting,
+            waiting: load.waiting + self.places.coming(),
             waiting_max: self.waiting_max,
             workers: load.workers,
             working: load.working,
@@ -196,27 +212,21 @@ impl PasswordCore {
     }
 
     /// The one hash to compute, and what its tag will tell.
-    fn question(
-        &self,
-        peppers: &Peppers,
-        stored: Option<&str>,
-        password: &Password,
-    ) -> Result<(Job, Expected), Unchecked> {
-        let find = |id| peppers.find(id).map_err(|unknown| Unchecked::UnknownPepper(unknown.0));
-        Ok(match stored.and_then(|text| self.read(text)) {
-            Some(Record::Weak(record)) => {
-                let digest = find(record.pepper())?.digest(record.salt(), password);
+    fn question(&self, peppers: &Peppers, stored: Option<&str>, password: &Password) -> (Job, Expected) {
+        match stored.and_then(|text| self.read(peppers, text)) {
+            Some((Record::Weak(record), Some(pepper))) => {
+                let digest = pepper.digest(record.salt(), password);
                 let right = digest.ct_eq(record.digest()).into();
                 let expected = Expected::Weak { right, pepper: record.pepper(), salt: *record.salt() };
                 (self.job(Secret::Digest(digest), record.salt().as_bytes()), expected)
             }
-            Some(Record::Hard(record)) => {
-                let digest = find(record.pepper())?.digest(record.salt(), password);
+            Some((Record::Hard(record), Some(pepper))) => {
+                let digest = pepper.digest(record.salt(), password);
                 let mut job = self.job(Secret::Digest(digest), record.salt().as_bytes());
                 job.params = record.params();
                 (job, Expected::Hard(record))
             }
-            Some(Record::Imported(record)) => {
+            Some((Record::Imported(record), _)) => {
                 // Other programs hash what was sent.
                 let sent = password.as_sent().unwrap_or(password.as_bytes());
                 let mut job = self.job(Secret::Password(Zeroizing::new(sent.to_vec())), record.salt());
@@ -224,28 +234,33 @@ impl PasswordCore {
                 job.tag_bytes = record.tag_bytes();
                 (job, Expected::Imported(record))
             }
-            None => {
+            _ => {
                 let digest = peppers.newest().digest(&NO_SALT, password);
                 (self.job(Secret::Digest(digest), NO_SALT.as_bytes()), Expected::Nothing)
             }
-        })
+        }
     }
 
-    /// The record, if it can be verified here. One that cannot is no fault of whoever logs in: they see a wrong
-    /// password, the operator sees why.
-    fn read(&self, text: &str) -> Option<Record> {
+    /// The record and its pepper, if it can be verified here. One that cannot is no fault of whoever logs in, and any
+    /// other answer or time would tell a stranger that there is such an account: they see a wrong password, the
+    /// operator sees why.
+    fn read<'p>(&self, peppers: &'p Peppers, text: &str) -> Option<(Record, Option<&'p Pepper>)> {
         let record = Record::parse(text).ok().filter(|record| match record {
             Record::Weak(_) => true,
             Record::Hard(record) => record.params().affordable_beside(self.config.params),
             Record::Imported(record) => record.params().affordable_beside(self.config.params),
         });
-        if record.is_none() {
-            self.gauges.unreadable.fetch_add(1, Ordering::Relaxed);
-            if let Some(suppressed) = self.complaints.admit(Instant::now()) {
-                tracing::error!(suppressed, "a stored password cannot be verified: unknown form, or too costly");
-            }
+        let pepper = record.as_ref().and_then(Record::pepper);
+        let known = pepper.and_then(|id| peppers.find(id).ok());
+        if record.is_some() && pepper.is_some() == known.is_some() {
+            return record.map(|record| (record, known));
         }
-        record
+        self.gauges.unreadable.fetch_add(1, Ordering::Relaxed);
+        if let Some(suppressed) = self.complaints.admit(Instant::now()) {
+            let pepper = pepper.map(tracing::field::display);
+            tracing::error!(pepper, suppressed, "a stored password cannot be verified: unknown form, pepper or cost");
+        }
+        None
     }
 
     fn conclude(

@@ -41,7 +41,7 @@ impl Hasher {
 
 /// Whom an address stands for. An IPv6 host has a whole /64 (RFC 4291 section 2.5.4) and may take a new address for
 /// each connection (RFC 8981).
-fn network(address: IpAddr) -> [u8; 9] {
+pub fn network(address: IpAddr) -> [u8; 9] {
     let mut network = [0; 9];
     match address.to_canonical() {
         IpAddr::V4(address) => {

@@ -36,7 +36,7 @@ mod cell;
 mod hash;
 mod table;
 
-pub use hash::HASH_KEY_BYTES;
+pub use hash::{HASH_KEY_BYTES, network};
 
 /// How much is allowed. 0 sets no limit; more than 10,000 count as 10,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! What has to be done now and then on one shard of each node: rows whose time is over are deleted, a few at a time.
-//! Several nodes may do so at once.
+//! Several nodes may do so at once. The first time is at the start, for those that never run for long.
 
 use super::statements::Queue;
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
 /// Forgets idempotency keys, for as long as the server runs.
 pub(super) async fn expire_keys(expiry: Queue<ExpireKeys>) {
     loop {
-        shards::sleep(EXPIRY_INTERVAL).await;
         while let Ok(answer) = expiry.submit(()) {
             // What fails now is tried again after the interval.
             if answer.await != Ok(true) {
@@ -21,13 +20,13 @@ pub(super) async fn expire_keys(expiry: Queue<ExpireKeys>) {
             }
             shards::sleep(EXPIRY_STEP_PAUSE).await;
         }
+        shards::sleep(EXPIRY_INTERVAL).await;
     }
 }
 
 /// Deletes sessions that have expired, for as long as the server runs.
 pub(super) async fn expire_sessions(expiry: Queue<ExpireSessions>) {
     loop {
-        shards::sleep(EXPIRY_INTERVAL).await;
         let mut after = None;
         while let Ok(answer) = expiry.submit(Step { after }) {
             match answer.await {
@@ -36,5 +35,6 @@ pub(super) async fn expire_sessions(expiry: Queue<ExpireSessions>) {
             }
             shards::sleep(EXPIRY_STEP_PAUSE).await;
         }
+        shards::sleep(EXPIRY_INTERVAL).await;
     }
 }

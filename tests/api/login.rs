@@ -99,3 +99,17 @@ fn pending_users_may_log_in_unless_told_otherwise() {
     assert_eq!(client.login("ada@example.com").status, 200);
     assert_eq!(client.authorized("GET", "/auth/me", &tokens.access).status, 200);
 }
+
+#[test]
+fn row_with_a_foreign_id_stops_nobody() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let mut client = server.connect();
+    client.register("ada@example.com");
+    // As somebody does who moves users in by hand.
+    deployment
+        .sql("UPDATE users SET id = gen_random_uuid(); UPDATE password_upgrade_queue SET user_id = gen_random_uuid()");
+    assert_eq!(client.login("ada@example.com").problem(), (401, "invalid_credentials".to_owned()));
+    assert_eq!(client.new_session("bob@example.com").session().len(), 36);
+    server.stop();
+}

@@ -1,12 +1,16 @@
 //! A password is the same before, while and after its record is hardened, and a changed one is another at once.
 
 use crate::support::{
+    client::login,
     metrics::Metrics,
     postgres::TestCluster,
-    server::{Deployment, STAYS_WEAK, Server},
+    server::{Deployment, PATIENCE, STAYS_WEAK, Server},
     session::Session,
 };
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Hardening by login alone: what a test wants to find weak stays so.
 const NO_BACKGROUND: &[&str] = &[STAYS_WEAK];
@@ -17,15 +21,11 @@ fn record(deployment: &Deployment<'_>, email: &str) -> String {
 
 /// Waits until no record is weak and none is queued.
 fn await_hardened(deployment: &Deployment<'_>) {
-    let left = "SELECT (SELECT count(*) FROM users WHERE password_hash LIKE '$hmac%') \
-                + (SELECT count(*) FROM password_upgrade_queue)";
-    for _ in 0..600 {
-        if deployment.sql(left) == "0" {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
+    let until = Instant::now() + PATIENCE;
+    while deployment.weak() > 0 {
+        assert!(Instant::now() < until, "still weak: {}", deployment.sql("SELECT id, password_hash FROM users"));
+        thread::sleep(Duration::from_millis(20));
     }
-    panic!("still weak: {}", deployment.sql("SELECT id, password_hash FROM users"));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn what_another_server_left_weak_is_hardened_from_the_queue() {
     for number in 0..8 {
         assert_eq!(client.register(&format!("user{number}@example.com")).status, 201);
     }
-    make_older(&deployment);
+    deployment.make_claimable();
     let (_second, _third) = (deployment.serve_with(FAST), deployment.serve_with(FAST));
     await_hardened(&deployment);
     for number in 0..8 {
@@ -79,13 +79,48 @@ fn what_another_server_left_weak_is_hardened_from_the_queue() {
 /// The queue is looked at often.
 const FAST: &[&str] = &["hardening.worker_interval=50ms"];
 
-/// Only what is some seconds old is claimed. The time of an id is its first six bytes.
-fn make_older(deployment: &Deployment<'_>) {
-    deployment.sql(
-        "CREATE FUNCTION older(id uuid) RETURNS uuid LANGUAGE sql AS $$ \
-         SELECT ('01900000' || substr(id::text, 9))::uuid $$; \
-         UPDATE users SET id = older(id); UPDATE password_upgrade_queue SET user_id = older(user_id)",
-    );
+#[test]
+fn records_that_nobody_can_read_hold_up_none_behind_them() {
+    let deployment = Deployment::new();
+    let first = deployment.serve_with(NO_BACKGROUND);
+    let mut client = first.connect();
+    for number in 0..4 {
+        assert_eq!(client.register(&format!("user{number}@example.com")).status, 201);
+    }
+    deployment.sql("UPDATE users SET password_hash = '$hmac-sha256$damaged' WHERE email <> 'user3@example.com'");
+    deployment.make_claimable();
+    let second = deployment.serve_with(&[FAST[0], "hardening.claim_size=2"]);
+    Metrics::once(&second, "it was hardened", |_| record(&deployment, "user3@example.com").starts_with("$argon2id$"));
+    Metrics::once(&second, "all have left", |_| deployment.sql("SELECT count(*) FROM password_upgrade_queue") == "0");
+    assert_eq!(record(&deployment, "user0@example.com"), "$hmac-sha256$damaged");
+}
+
+#[test]
+fn claim_is_let_go_when_password_cores_have_no_time_for_it() {
+    let deployment = Deployment::new();
+    let first = deployment.serve_with(NO_BACKGROUND);
+    let slow = ["cores.request_shards=1", "cores.password_cores=1", "hardening.passes=64"];
+    let patient = ["hardening.login_deadline=60s", "database.deadline=1s"];
+    let second = deployment.serve_with(&[&slow[..], &patient, FAST].concat());
+    // Keeps the foreground busy for longer than any claim is held.
+    let busy: Vec<_> = (0..30)
+        .map(|number| {
+            let mut client = second.connect();
+            client.send(login(&format!("user{number}@example.com")));
+            client
+        })
+        .collect();
+    first.connect().register("ada@example.com");
+    deployment.make_claimable();
+    let of_this = format!("FROM pg_stat_activity WHERE datname = '{}'", deployment.database());
+    let held = format!("SELECT pid {of_this} AND state = 'idle in transaction' AND now() - xact_start > '1 s'");
+    Metrics::once(&second, "it is claimed", |_| !deployment.sql(&held).is_empty());
+    let claimer = deployment.sql(&held);
+    Metrics::once(&second, "it is let go", |_| deployment.sql(&held).is_empty());
+    let alive = deployment.sql(&format!("SELECT count(*) {of_this} AND pid = {claimer}"));
+    assert_eq!(alive, "1", "let go, and not taken away: {}", second.log());
+    assert!(record(&deployment, "ada@example.com").starts_with("$hmac-sha256$"), "nobody had time for it");
+    drop(busy);
 }
 
 #[test]
@@ -127,12 +162,6 @@ fn hardening_while_a_login_is_under_way_does_not_disturb_it() {
     session.run(&format!("UPDATE users SET password_hash = '{other}' WHERE email = 'ada@example.com'"));
     session.run("COMMIT");
     assert_eq!(client.reply().status, 200);
-}
-
-fn login(email: &str) -> Vec<u8> {
-    use crate::support::client::{PASSWORD, request};
-    let body = serde_json::json!({ "email": email, "password": PASSWORD }).to_string();
-    request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes())
 }
 
 fn await_start(server: &Server) {

@@ -1,12 +1,13 @@
 //! Nothing is unbounded: more connections or more waiting requests than allowed are answered with 503 at once.
 
 use crate::support::{
-    client::{Client, registration, user},
+    client::{Client, registration, request, user},
     metrics::Metrics,
     postgres::TestCluster,
     server::Deployment,
     session::Session,
 };
+use serde_json::json;
 
 #[test]
 fn connection_over_the_bound_is_told_to_try_again() {
@@ -75,6 +76,37 @@ fn full_queue_is_answered_with_503() {
     assert!(waiting.iter_mut().all(|client| client.reply().status == 201));
     assert_eq!(deployment.sql("SELECT count(*) FROM users WHERE email = 'user5@example.com'"), "0");
     assert_eq!(refused.register("user5@example.com").status, 201, "trying again works");
+}
+
+#[test]
+fn full_password_queue_is_answered_before_the_database_is_asked() {
+    let deployment = Deployment::new();
+    let server = deployment.serve_with(&[
+        "cores.request_shards=1",
+        "cores.password_cores=1",
+        "hardening.passes=64",
+        "hardening.queue_max=1",
+        "hardening.login_deadline=60s",
+    ]);
+    let login = |number: usize| {
+        let body = json!({ "email": format!("user{number}@example.com"), "password": "guess" }).to_string();
+        let mut client = server.connect();
+        client.send(request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes()));
+        client
+    };
+    let looked_up = |metrics: &Metrics| metrics.sum("jeday_batch_size_items_sum", &[("statement", "find_credentials")]);
+    let waiting = |metrics: &Metrics| metrics.sum("jeday_password_jobs_waiting", &[("queue", "foreground")]);
+    let mut under_way = login(0);
+    Metrics::once(&server, "one is hashed", |metrics| looked_up(metrics) == 1.0 && waiting(metrics) == 0.0);
+    let mut waits = login(1);
+    Metrics::once(&server, "one waits", |metrics| waiting(metrics) == 1.0);
+    for number in 2..6 {
+        let reply = login(number).reply();
+        assert_eq!(reply.problem(), (503, "overloaded".to_owned()));
+        assert!(reply.field("Retry-After").is_some());
+    }
+    assert_eq!(looked_up(&Metrics::of(&server)), 2.0);
+    assert_eq!([under_way.reply().status, waits.reply().status], [401, 401]);
 }
 
 #[test]

@@ -1,17 +1,16 @@
 //! Guessing passwords is slowed down, exactly and for whoever guesses; nobody locks anybody else out.
 
 use crate::support::{
-    client::{Client, PASSWORD},
-    server::{Deployment, Server},
+    client::{Client, PASSWORD, request},
+    metrics::Metrics,
+    server::{CHEAP, Deployment, Server},
 };
 use serde_json::json;
 use std::thread;
 
 fn serve(deployment: &Deployment<'_>, settings: &[&str]) -> Server {
     // Hashes that cost little: what counts here is how many are allowed.
-    let cheap =
-        ["hardening.memory=1MiB", "hardening.passes=1", "hardening.lanes=1", "hardening.allow_weak_parameters=true"];
-    deployment.serve_with(&[&cheap[..], &["server.trusted_proxies=127.0.0.1"], settings].concat())
+    deployment.serve_with(&[CHEAP, &["server.trusted_proxies=127.0.0.1"], settings].concat())
 }
 
 fn login_from(client: &mut Client, address: &str, email: &str, password: &str) -> u16 {
@@ -42,6 +41,21 @@ fn ten_parallel_guesses_are_allowed_and_no_more() {
     });
     statuses.sort_unstable();
     assert_eq!((&statuses[..10], &statuses[10..]), (&[401; 10][..], &[429; 30][..]));
+}
+
+#[test]
+fn guesses_of_clients_that_hang_up_are_counted_too() {
+    let deployment = Deployment::new();
+    let server = serve(&deployment, &["limits.login_failures_per_account=3"]);
+    server.connect().register("ada@example.com");
+    let body = json!({ "email": "ada@example.com", "password": "guess" }).to_string();
+    for _ in 0..3 {
+        let mut client = server.connect();
+        client.send(request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes()));
+    }
+    let failures = [("event", "login_failed")];
+    Metrics::once(&server, "all were wrong", |page| page.sum("jeday_security_events_total", &failures) == 3.0);
+    assert_eq!(login_from(&mut server.connect(), "203.0.113.1", "ada@example.com", "guess"), 429);
 }
 
 #[test]

@@ -13,8 +13,10 @@ fn every_event_has_its_name_and_holds_no_secret() {
     assert_eq!((&event["user"], event["session"].as_str()), (&user["id"], Some(first.session())));
     assert_eq!(event["address"], "127.0.0.1");
 
+    let bob = client.register("bob@example.com").json();
+    client.login_with("bob@example.com", "wrong horse");
+    assert_eq!(server.await_event("login_failed")["user"], bob["id"], "who is guessed at");
     client.login_with("eve@example.com", "wrong horse");
-    server.await_event("login_failed");
     assert_eq!(client.login_with("eve@example.com", "wrong horse").status, 429);
     server.await_event("login_rate_limited");
 
@@ -25,7 +27,28 @@ fn every_event_has_its_name_and_holds_no_secret() {
     assert_eq!(server.await_event("sessions_ended")["user"], user["id"]);
 
     let log = server.stop();
-    for secret in ["ada@example.com", "eve@example.com", PASSWORD, "wrong horse", &first.access, &first.refresh] {
+    let failed = log.lines().filter(|line| line.contains("login_failed")).nth(1).unwrap();
+    assert!(!failed.contains("\"user\""), "there is no such user: {failed}");
+    for secret in [
+        "ada@example.com",
+        "bob@example.com",
+        "eve@example.com",
+        PASSWORD,
+        "wrong horse",
+        &first.access,
+        &first.refresh,
+    ] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
+}
+
+#[test]
+fn exchanged_key_is_written_down_where_it_is_exchanged() {
+    let deployment = Deployment::new();
+    let output = deployment.jeday(["keygen", "--rotate", "refresh"]).output().unwrap();
+    let event: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((&event["event"], &event["reason"]), (&"key_rotated".into(), &"refresh".into()));
+    let listed = deployment.jeday(["keygen", "--list"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.lines().any(|line| line.contains(event["key"].as_str().unwrap())), "{listed}");
 }

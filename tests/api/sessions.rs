@@ -55,6 +55,18 @@ fn ended_session_is_over_for_both_of_its_tokens() {
 }
 
 #[test]
+fn user_who_is_blocked_sees_no_addresses_any_more() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let mut client = server.connect();
+    let tokens = client.new_session("ada@example.com");
+    deployment.sql("UPDATE users SET status = 2");
+    let reply = client.authorized("GET", "/auth/sessions", &tokens.access);
+    assert_eq!(reply.problem(), (403, "account_blocked".to_owned()));
+    assert_eq!(client.authorized("POST", "/auth/logout", &tokens.access).status, 204, "but may leave");
+}
+
+#[test]
 fn nobody_ends_the_session_of_another_user() {
     let deployment = Deployment::new();
     let server = deployment.serve();

@@ -1,13 +1,14 @@
 //! Graceful stop: what is under way is committed and answered, nothing new is taken, and patience has an end.
 
 use crate::support::{
-    client::{Client, registration, user},
+    client::{Client, PASSWORD, registration, request, user},
     metrics::Metrics,
     postgres::TestCluster,
-    server::{Deployment, PATIENCE, Server},
+    server::{Deployment, PATIENCE, STAYS_WEAK, Server},
     session::Session,
 };
 use rustix::process::Signal;
+use serde_json::json;
 use std::{
     io::ErrorKind,
     net::{SocketAddr, TcpStream},
@@ -79,6 +80,26 @@ fn requests_under_way_are_answered_before_the_end() {
         let stored = busy.deployment.sql("SELECT string_agg(email, ' ' ORDER BY email) FROM users");
         assert_eq!(stored, "ada@example.com eve@example.com");
     }
+}
+
+#[test]
+fn login_under_way_is_answered_and_its_hardening_stored() {
+    let deployment = Deployment::new();
+    let mut server =
+        deployment.serve_with(&[STAYS_WEAK, "cores.request_shards=1", "cores.password_cores=1", "hardening.passes=64"]);
+    let mut client = server.connect();
+    client.register("ada@example.com");
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+    client.send(request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes()));
+    let looked_up = [("statement", "find_credentials"), ("outcome", "found")];
+    Metrics::once(&server, "it is hashed", |metrics| metrics.sum("jeday_batch_items_total", &looked_up) == 1.0);
+    server.signal(Signal::TERM);
+    let reply = client.reply();
+    assert!(reply.status == 200 && !reply.keeps_alive(), "{reply:?}");
+    let status = server.wait();
+    assert!(status.success(), "{status}: {}", server.log());
+    let hardened = deployment.sql("SELECT password_hash LIKE '$argon2id$%' FROM users");
+    assert_eq!((hardened.as_str(), deployment.sql("SELECT count(*) FROM sessions").as_str()), ("t", "1"));
 }
 
 #[test]

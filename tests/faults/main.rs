@@ -18,13 +18,17 @@ mod connections_exhausted;
 mod descriptors_exhausted;
 mod durability_lost;
 mod equal_emails;
+mod hardening_killed;
 mod journal;
 mod load;
+mod lost_rotation;
 mod poison_item;
 mod postmaster_killed;
+mod proxy;
 mod read_only;
 mod rude_clients;
 mod server_killed;
+mod sessions_outlive_the_database;
 mod stopped_under_load;
 mod table_locked;
 

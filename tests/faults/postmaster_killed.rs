@@ -14,14 +14,14 @@ use crate::{
 use rustix::process::{Pid, Signal, kill_process};
 use std::{process::Stdio, thread, time::Duration};
 
-fn postmaster(cluster: &TestCluster) -> Pid {
+pub(crate) fn postmaster(cluster: &TestCluster) -> Pid {
     let file = cluster.socket_directory().join("data/postmaster.pid");
     let text = std::fs::read_to_string(file).unwrap();
     Pid::from_raw(text.lines().next().unwrap().parse().unwrap()).unwrap()
 }
 
-/// The first attempts may find children of the last postmaster.
-fn launch(cluster: &TestCluster) {
+/// Starts it again. The first attempts may find children of the last postmaster.
+pub(crate) fn launch(cluster: &TestCluster) {
     eventually("PostgreSQL starts again", || {
         let mut start = cluster.as_owner("pg_ctl");
         start.args(["start", "-s", "-w", "-t", "60", "-l"]).arg(cluster.socket_directory().join("log"));

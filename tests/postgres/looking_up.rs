@@ -110,7 +110,9 @@ fn live_sessions_are_listed_newest_first() {
         let listed = run::<ListSessions>(&link, &items).await;
         assert!(listed[0].is_none() && listed[2].is_none());
         assert_eq!(listed[1], listed[3]);
-        let rows = listed[1].as_ref().unwrap();
+        let listed = listed[1].as_ref().unwrap();
+        assert_eq!(listed.status, Status::Active);
+        let rows = &listed.sessions;
         assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [newer, older]);
         assert_eq!((rows[0].ip, &rows[0].user_agent), (Some("2001:db8::7".parse().unwrap()), &None));
         assert_eq!(

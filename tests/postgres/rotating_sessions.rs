@@ -153,6 +153,7 @@ fn rotations_stay_in_place() {
         let updates = || data.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'sessions'");
         eventually("the figures are in", || updates() == "6000").await;
         let in_place = data.sql("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'");
-        assert!(in_place.parse::<u32>().unwrap() > 5700, "{in_place} of 6000");
+        // Nearly all of them on a quiet machine; without room in the pages it would be next to none.
+        assert!(in_place.parse::<u32>().unwrap() > 4_500, "{in_place} of 6000");
     });
 }

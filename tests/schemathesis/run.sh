@@ -56,10 +56,11 @@ until url=$(sed -n 's/.*"message":"ready".*"address":"\([^"]*\)".*/\1/p' "$log")
     sleep 0.1
 done
 
-# What it writes down of a run is not kept, and depends on where it is started.
+# It writes where it is started, and looks for hooks there.
 rm -rf "$work/run"
 mkdir "$work/run"
+cp "$here/hooks.py" "$here/schemathesis.toml" "$work/run"
 cd "$work/run"
 # From the file, not from the server, whose path schemathesis would leave out then; tests/api/openapi.rs compares the two.
-JEDAY_URL=$url PYTHONDONTWRITEBYTECODE=1 "$work/venv/bin/schemathesis" --config-file "$here/schemathesis.toml" \
-    run "$here/../../openapi.json" --url "$url" --no-color "$@"
+JEDAY_URL=$url PYTHONDONTWRITEBYTECODE=1 "$work/venv/bin/schemathesis" run "$here/../../openapi.json" --url "$url" \
+    --no-color "$@"

@@ -89,6 +89,16 @@ impl Client {
         self.login_with(email, PASSWORD)
     }
 
+    /// Registers so many users, `user0@example.com` and so on, all at once.
+    pub(crate) fn register_many(&mut self, users: usize) {
+        let requests: Vec<u8> = (0..users).flat_map(|number| registration(&[], &user(&nth(number)))).collect();
+        let mut sending = self.stream.try_clone().unwrap();
+        // More than fits in between: whoever only sends is not read from either.
+        let sender = std::thread::spawn(move || sending.write_all(&requests).unwrap());
+        assert!((0..users).all(|_| self.reply().status == 201));
+        sender.join().unwrap();
+    }
+
     /// The same with another password.
     pub(crate) fn login_with(&mut self, email: &str, password: &str) -> Reply {
         self.post_json("/auth/login", &json!({ "email": email, "password": password }))
@@ -265,6 +275,11 @@ impl Reply {
     }
 }
 
+/// The address of a user that [`Client::register_many`] has registered.
+pub(crate) fn nth(number: usize) -> String {
+    format!("user{number}@example.com")
+}
+
 /// The bytes of a request; `Content-Length` is there when there is a body.
 pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
@@ -281,6 +296,12 @@ pub(crate) fn request(method: &str, target: &str, fields: &[(&str, &str)], body:
 pub(crate) fn registration(fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let fields: Vec<_> = [("Content-Type", "application/json")].into_iter().chain(fields.iter().copied()).collect();
     request("POST", "/auth/register", &fields, body.as_bytes())
+}
+
+/// The bytes of a login with the password that [`Client::register`] gives.
+pub(crate) fn login(email: &str) -> Vec<u8> {
+    let body = json!({ "email": email, "password": PASSWORD }).to_string();
+    request("POST", "/auth/login", &[("Content-Type", "application/json")], body.as_bytes())
 }
 
 /// The body that registers a user of this address.

@@ -23,6 +23,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Nobody hardens what is registered: what a test looks at stays weak, and queued.
 pub(crate) const STAYS_WEAK: &str = "hardening.background=off";
 
+/// Hashes that cost next to nothing, where the test is not about what they cost.
+pub(crate) const CHEAP: &[&str] =
+    &["hardening.memory=1MiB", "hardening.passes=1", "hardening.lanes=1", "hardening.allow_weak_parameters=true"];
+
 /// The built program.
 pub(crate) const JEDAY: &str = env!("CARGO_BIN_EXE_jeday");
 
@@ -96,6 +100,28 @@ impl<'c> Deployment<'c> {
         Server::start(&mut self.jeday(["serve"].into_iter().chain(settings.iter().flat_map(|text| ["--set", text]))))
     }
 
+    /// A worker with these settings.
+    pub(crate) fn work_with(&self, settings: &[&str]) -> Server {
+        Server::start(&mut self.jeday(["worker"].into_iter().chain(settings.iter().flat_map(|text| ["--set", text]))))
+    }
+
+    /// Makes everybody as old as the durable queue wants them: only what is some seconds old is claimed, and the time
+    /// of an id is its first six bytes. Nobody is logged in afterwards.
+    pub(crate) fn make_claimable(&self) {
+        self.sql(
+            "CREATE OR REPLACE FUNCTION older(id uuid) RETURNS uuid LANGUAGE sql AS \
+             $$ SELECT ('01900000' || substr(id::text, 9))::uuid $$; \
+             UPDATE users SET id = older(id); UPDATE password_upgrade_queue SET user_id = older(user_id)",
+        );
+    }
+
+    /// How many records are still weak, or queued to be hardened.
+    pub(crate) fn weak(&self) -> usize {
+        let left = "SELECT (SELECT count(*) FROM users WHERE password_hash NOT LIKE '$argon2id$%') \
+                    + (SELECT count(*) FROM password_upgrade_queue)";
+        self.sql(left).parse().unwrap()
+    }
+
     fn run<const N: usize>(&self, arguments: [&str; N]) {
         let output = self.jeday(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -111,7 +137,7 @@ pub(crate) fn on_free_ports(command: &mut Command) {
 pub(crate) struct Server {
     child: Child,
     log: Arc<Log>,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     operator: Option<SocketAddr>,
 }
 
@@ -130,7 +156,7 @@ impl Server {
 
     /// Where clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.address.expect("a worker serves no client")
     }
 
     /// Where the operator connects.
@@ -140,7 +166,7 @@ impl Server {
 
     /// A client's connection.
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.address)
+        Client::connect(self.address())
     }
 
     /// The operator's connection.
@@ -206,7 +232,7 @@ impl Starting {
     pub(crate) fn ready(mut self) -> Server {
         let line = self.log.await_message("ready");
         let socket = |text: &str| text.strip_prefix("http://").and_then(|rest| rest.split('/').next()?.parse().ok());
-        let address = line["address"].as_str().and_then(socket).expect("the line says where clients connect");
+        let address = line["address"].as_str().and_then(socket);
         let operator = line["metrics"].as_str().and_then(socket);
         Server { child: self.child.take().expect("taken once"), log: self.log.clone(), address, operator }
     }

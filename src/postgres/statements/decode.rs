@@ -58,7 +58,7 @@ pub(in crate::postgres) fn place(row: &Row) -> usize {
 
 pub(in crate::postgres) fn id<Of>(row: &Row, column: usize) -> Id<Of> {
     let RawUuid(bytes) = row.get(column);
-    Id::from_bytes(bytes).expect("ids in the tables were made here")
+    Id::stored(bytes)
 }
 
 pub(in crate::postgres) fn status(row: &Row, column: usize) -> Status {

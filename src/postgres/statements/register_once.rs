@@ -208,7 +208,7 @@ fn earlier(row: &Row, sent: Sent<'_, Item>) -> Outcome {
         return if email.is_some() { Outcome::Created } else { Outcome::EmailTaken };
     }
     let fingerprint: &[u8] = row.get(1);
-    let id = UserId::from_bytes(id.0).expect("only ids made here are stored with a key");
+    let id = UserId::stored(id.0);
     Outcome::Earlier(Earlier {
         fingerprint: fingerprint.try_into().expect("fingerprints have 32 bytes"),
         user: email.map(|email| EarlierUser { id, email, username: row.get(4) }),

@@ -118,7 +118,7 @@ pub(super) const PASSWORDS: &[Setting] = &[
         key: "hardening.passes",
         variables: &["ARGON2_PASSES"],
         flag: None,
-        kind: Kind::CountOrAuto(|config| &mut config.hardening.passes, 1..=100),
+        kind: Kind::CountOrAuto(|config| &mut config.hardening.passes, 1..=64),
         default: Fallback::Value("auto"),
         tuning: false,
         since: FIRST,
