@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn refusals_say_what_would_do() {
         let said = |params: Result<Params, ParamsError>| params.unwrap_err().to_string();
-        assert!(said(Params::new(8 << 10, 1, 1, false)).contains("take 47104 KiB"));
+        assert!(said(Params::new(8 << 10, 1, 1, false)).contains("46MiB"));
         assert_eq!(said(Params::new(5 << 20, 1, 1, false)), "the memory is 4 GiB at most");
         assert_eq!(Params::DEFAULT.to_string(), "64 MiB, 1 pass, 4 lanes");
         assert_eq!(Params::new(100, 2, 1, true).unwrap().to_string(), "100 KiB, 2 passes, 1 lane");
