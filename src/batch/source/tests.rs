@@ -211,10 +211,10 @@ fn deadlock_is_tried_again_a_bounded_number_of_times() {
 #[test]
 fn waiter_is_told_at_its_deadline_though_its_batch_is_under_way() {
     shards::block_on(async {
-        let source = within(Duration::from_millis(100));
+        let source = within(Duration::from_secs(1));
         let answers = submit(&source, 2);
-        // It has waited for most of its time before it is sent.
-        shards::sleep(Duration::from_millis(70)).await;
+        // It has waited for so much of its time before it is sent that the statement's own deadline comes later.
+        shards::sleep(Duration::from_millis(500)).await;
         let finish = Rc::new(Cell::new(false));
         let batch = take(&source, 2);
         let working = shards::spawn({
