@@ -4,6 +4,7 @@
 use super::{
     Rejection, Reply, Request, ask,
     authenticated::may_enter,
+    fields::{present, refused},
     json,
     rejection::{Field, FieldProblem},
     tokens::{self, Grant},
@@ -89,21 +90,11 @@ fn failed(request: Request<'_>) -> SecurityEvent<'_> {
 }
 
 fn validate(body: Body<'_>) -> Result<Login, Rejection> {
-    let email =
-        body.email.ok_or(FieldProblem::Missing).and_then(|email| Email::parse(&email).map_err(FieldProblem::Email));
-    let password = (body.password.ok_or(FieldProblem::Missing))
-        .and_then(|password| Password::attempt(password).map_err(FieldProblem::Password));
+    let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
+    let password = present(body.password, |text| Password::attempt(text).map_err(FieldProblem::Password));
     match (email, password) {
         (Ok(email), Ok(password)) => Ok(Login { email, password }),
-        (email, password) => Err(Rejection::InvalidFields(
-            [
-                email.err().map(|problem| (Field::Email, problem)),
-                password.err().map(|problem| (Field::Password, problem)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
-        )),
+        (email, password) => Err(refused([(Field::Email, email.err()), (Field::Password, password.err())])),
     }
 }
 

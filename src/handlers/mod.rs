@@ -1,6 +1,7 @@
 //! One endpoint, one file. A handler gets a request that is complete and gives a reply; it knows no socket.
 
 mod authenticated;
+mod fields;
 mod health;
 mod json;
 mod login;

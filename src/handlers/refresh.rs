@@ -4,6 +4,7 @@
 use super::{
     Rejection, Reply, Request, ask,
     authenticated::may_enter,
+    fields::refused,
     json,
     rejection::{Field, FieldProblem},
     tokens::{self, Grant},
@@ -30,7 +31,7 @@ struct Body<'r> {
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let body: Body<'_> = json::read(request)?;
-    let missing = || Rejection::InvalidFields(vec![(Field::RefreshToken, FieldProblem::Missing)]);
+    let missing = || refused([(Field::RefreshToken, Some(FieldProblem::Missing))]);
     let sent = body.refresh_token.ok_or_else(missing)?;
     let token = RefreshToken::parse(&sent).map_err(|_| Rejection::RefreshTokenInvalid)?;
     let grace_ms = i64::try_from(server.policy().refresh_grace.as_millis()).unwrap_or(i64::MAX);

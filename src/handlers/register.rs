@@ -3,7 +3,9 @@
 use crate::{
     account::{Bucket, Email, Password, Status, UserId, Username},
     handlers::{
-        Rejection, Reply, Request, ask, json,
+        Rejection, Reply, Request, ask,
+        fields::{present, refused},
+        json,
         rejection::{Field, FieldProblem},
         user::User,
     },
@@ -59,7 +61,6 @@ fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
     if well_formed { Ok(value) } else { Err(Rejection::IdempotencyKeyMalformed) }
 }
 
-/// Looks at every field before it answers, so that a form shows all its faults at once.
 fn validate(server: &Server, body: Body<'_>) -> Result<Registration, Rejection> {
     let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
     let username = present(body.username, |name| Username::parse(&name).map_err(FieldProblem::Username));
@@ -67,24 +68,12 @@ fn validate(server: &Server, body: Body<'_>) -> Result<Registration, Rejection> 
     let password = present(body.password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
     match (email, username, password) {
         (Ok(email), Ok(username), Ok(password)) => Ok(Registration { email, username, password }),
-        (email, username, password) => Err(Rejection::InvalidFields(
-            [
-                email.err().map(|problem| (Field::Email, problem)),
-                username.err().map(|problem| (Field::Username, problem)),
-                password.err().map(|problem| (Field::Password, problem)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
-        )),
+        (email, username, password) => Err(refused([
+            (Field::Email, email.err()),
+            (Field::Username, username.err()),
+            (Field::Password, password.err()),
+        ])),
     }
-}
-
-fn present<T>(
-    sent: Option<Cow<'_, str>>,
-    parse: impl FnOnce(Cow<'_, str>) -> Result<T, FieldProblem>,
-) -> Result<T, FieldProblem> {
-    sent.ok_or(FieldProblem::Missing).and_then(parse)
 }
 
 async fn register(server: &Server, registration: Registration) -> Result<Reply, Rejection> {
