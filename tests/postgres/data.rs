@@ -1,6 +1,6 @@
 //! A database with Jeday's tables, its users and sessions, and statements run as a group runs them.
 
-use super::*;
+use super::{support::Spec, *};
 use jeday::{
     account::{Bucket, SessionId, UserId},
     postgres::{
@@ -34,7 +34,16 @@ pub(crate) struct Data {
 impl Data {
     /// To be called on a shard.
     pub(crate) async fn new() -> Data {
-        let cluster = TestCluster::shared();
+        Data::on(TestCluster::shared()).await
+    }
+
+    /// In a cluster that no other test uses, for what transactions of others would disturb. Ends with the process, as
+    /// the shared one does.
+    pub(crate) async fn alone() -> Data {
+        Data::on(Box::leak(Box::new(TestCluster::start(&Spec::default())))).await
+    }
+
+    async fn on(cluster: &'static TestCluster) -> Data {
         let data = Data { cluster, name: cluster.create_database(), made: Cell::new(0) };
         migrate::up(data.link().await.client(), None).await.unwrap();
         data

@@ -203,6 +203,7 @@ fn claim_works_through_a_pooler() {
         assert_eq!(users(&first), [one]);
         assert_eq!(first.finish(vec![written(one)], soon()).await, Ok(1));
         drop(claim(&link, EVERYBODY, soon()).await.unwrap());
+        free_again(&data).await;
         let link = super::link(&pooler.url(&data.name)).await;
         let second = claim(&link, EVERYBODY, soon()).await.unwrap();
         assert_eq!(users(&second), [two]);

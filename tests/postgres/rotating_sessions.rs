@@ -128,10 +128,10 @@ fn lost_reply_of_a_rotation_is_looked_up() {
 #[test]
 fn rotations_stay_in_place() {
     on_shard(async {
-        let data = Data::new().await;
+        let data = Data::alone().await;
         let link = data.link().await;
         let user = data.user();
-        // On a busy machine an analyze takes long, and old versions cannot go while it looks.
+        // Old versions cannot go while an analyze looks, or any other transaction.
         data.sql("ALTER TABLE sessions SET (autovacuum_enabled = off)");
         data.sql(&format!(
             "INSERT INTO sessions (created_at, rotated_at, expires_at, id, user_id, bucket, seed, ip, user_agent)
@@ -153,7 +153,6 @@ fn rotations_stay_in_place() {
         let updates = || data.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'sessions'");
         eventually("the figures are in", || updates() == "6000").await;
         let in_place = data.sql("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'");
-        // Nearly all of them on a quiet machine; without room in the pages it would be next to none.
-        assert!(in_place.parse::<u32>().unwrap() > 4_500, "{in_place} of 6000");
+        assert!(in_place.parse::<u32>().unwrap() > 5_700, "{in_place} of 6000");
     });
 }
