@@ -155,7 +155,7 @@ impl PasswordCores {
             let counted = gauges.clone();
             let run = move |hasher: &mut H, job: Job| job::run(hasher, &job, &counted);
             let rest = Rest { after: limits::HASH_MEMORY_WIPED_AFTER, act: H::wipe };
-            let pool = offload::start_resting(&format!("hash{number}"), &specs, bounds, build, run, Some(rest))?;
+            let pool = offload::start(&format!("hash{number}"), &specs, bounds, build, run, Some(rest))?;
             cores.groups.push(Group { pool, gauges, cores: count, shards: group.shards.len() });
             cores.group_of.extend(group.shards.iter().map(|&shard| (shard, number)));
         }

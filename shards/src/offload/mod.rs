@@ -220,34 +220,11 @@ impl<J, A> Clone for Handle<J, A> {
 ///
 /// Each worker calls `build` with its position on its own thread after pinning, so that memory it touches first is
 /// of its own NUMA node; then `run` for each job. A panic in `run` is answered with [`Unanswered::JobPanicked`], and
-/// the state it may have left half changed is dropped and built anew.
+/// the state it may have left half changed is dropped and built anew. So is what a panic in `rest` may have left.
 ///
 /// # Errors
 /// See [`StartError`]; workers already started are ended.
 pub fn start<S, J, A, B, R, E>(
-    name: &str,
-    workers: &[WorkerSpec],
-    bounds: Bounds,
-    build: B,
-    run: R,
-) -> Result<Pool<J, A>, StartError>
-where
-    S: 'static,
-    J: Send + 'static,
-    A: Send + 'static,
-    B: Fn(usize) -> Result<S, E> + Send + Sync + 'static,
-    R: Fn(&mut S, J) -> A + Send + Sync + 'static,
-    E: Display,
-{
-    start_resting(name, workers, bounds, build, run, None)
-}
-
-/// As [`start`], with something that each worker does when it has had no job for a while. A panic there costs the
-/// worker its state, which the next job has built anew.
-///
-/// # Errors
-/// See [`StartError`]; workers already started are ended.
-pub fn start_resting<S, J, A, B, R, E>(
     name: &str,
     workers: &[WorkerSpec],
     bounds: Bounds,

@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(10);
 type Job = Box<dyn FnOnce() -> usize + Send>;
 
 fn pool(workers: &[WorkerSpec], bounds: Bounds) -> Pool<Job, usize> {
-    start("test", workers, bounds, |_| Ok::<_, Infallible>(()), |(), job: Job| job()).unwrap()
+    start("test", workers, bounds, |_| Ok::<_, Infallible>(()), |(), job: Job| job(), None).unwrap()
 }
 
 fn job(work: impl FnOnce() -> usize + Send + 'static) -> Job {
@@ -185,7 +185,7 @@ fn a_panic_costs_one_job_and_the_state() {
         assert!(!fail, "as the test wants it");
         *state
     };
-    let pool = start("test", &[BOTH], ROOMY, build, run).unwrap();
+    let pool = start("test", &[BOTH], ROOMY, build, run, None).unwrap();
     let handle = pool.handle();
     block_on(async move {
         let client = handle.attach().unwrap();
@@ -368,7 +368,7 @@ fn workers_are_pinned_before_their_state_is_built() {
     let cpu = core_affinity::get_core_ids().unwrap()[0].id;
     let spec = WorkerSpec { cpu: Some(cpu), ..BOTH };
     let build = |_| Ok::<_, Infallible>(core_affinity::get_core_ids().unwrap());
-    let pool = start("test", &[spec], ROOMY, build, |seen, ()| seen.clone()).unwrap();
+    let pool = start("test", &[spec], ROOMY, build, |seen, ()| seen.clone(), None).unwrap();
     let handle = pool.handle();
     let seen = block_on(async move {
         let client = handle.attach().unwrap();
@@ -416,7 +416,7 @@ fn a_worker_rests_once_after_its_last_job() {
         *jobs += 1;
         *jobs
     };
-    let pool = start_resting("test", &[BOTH], ROOMY, |_| Ok::<_, Infallible>(0), run, Some(rest)).unwrap();
+    let pool = start("test", &[BOTH], ROOMY, |_| Ok::<_, Infallible>(0), run, Some(rest)).unwrap();
     let handle = pool.handle();
     block_on(async move {
         let client = handle.attach().unwrap();
@@ -437,7 +437,7 @@ fn a_panic_at_rest_costs_only_the_state() {
     static BUILT: AtomicUsize = AtomicUsize::new(0);
     let build = |_| Ok::<_, Infallible>(BUILT.fetch_add(1, Ordering::SeqCst));
     let rest = Rest { after: Duration::from_millis(1), act: |_: &mut usize| panic!("as the test wants it") };
-    let pool = start_resting("test", &[BOTH], ROOMY, build, |state, ()| *state, Some(rest)).unwrap();
+    let pool = start("test", &[BOTH], ROOMY, build, |state, ()| *state, Some(rest)).unwrap();
     let handle = pool.handle();
     block_on(async move {
         let client = handle.attach().unwrap();
@@ -473,7 +473,7 @@ fn the_load_counts_who_waits_and_who_works() {
 #[test]
 fn a_pool_that_cannot_work_does_not_start() {
     let begin = |specs: &[WorkerSpec], bounds| {
-        start("test", specs, bounds, |_| Err::<(), _>("no memory"), |(), ()| ()).map(drop).unwrap_err()
+        start("test", specs, bounds, |_| Err::<(), _>("no memory"), |(), ()| (), None).map(drop).unwrap_err()
     };
     assert!(matches!(begin(&[BOTH], ROOMY), StartError::Build { worker: 0, reason } if reason == "no memory"));
     assert!(matches!(begin(&[], ROOMY), StartError::NobodyServes(Urgency::Urgent)));
