@@ -103,7 +103,11 @@ pub const CREDENTIAL_CHANGES_MAX: u32 = 3;
 pub const ROTATIONS_RACED_MAX: u32 = 3;
 
 /// Characters of a `User-Agent` that a session keeps: enough to tell a browser from another, in a list for people.
+/// What outside ASCII takes more than [`USER_AGENT_BYTES_MAX`] is cut to that as it is stored.
 pub const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// What is kept of a client's `User-Agent`, in bytes: those of browsers have about 120. The table checks it too.
+pub const USER_AGENT_BYTES_MAX: usize = 512;
 
 /// New records of one shard that are hardened through memory at a time: about what a password core does in a second.
 /// More than that is the durable queue's.
@@ -138,6 +142,7 @@ pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
 
 const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
 const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
+
 /// First delay after the free wrong passwords, for an account and for an address; it doubles with each further one.
 pub const LOGIN_DELAY_FIRST: Duration = Duration::from_secs(1);
 
@@ -172,6 +177,7 @@ const _: () = assert!(
         && LOGIN_ADDRESS_DELAY_MAX.as_secs() <= LOGIN_ADDRESS_FORGET.as_secs(),
     "no delay is longer than what makes it grow is remembered"
 );
+
 /// Longest access token that is looked at: ours have about 550 bytes, and 1,841 with the longest names.
 pub const ACCESS_TOKEN_BYTES_MAX: usize = 2 << 10;
 
@@ -180,8 +186,6 @@ pub const TOKEN_NAME_BYTES_MAX: usize = 255;
 
 /// How far the clocks of two nodes may be apart, in seconds, for a token of one to be taken by the other.
 pub const CLOCK_SKEW_S: i64 = 30;
-/// What is kept of a client's `User-Agent`, in bytes: those of browsers have about 120. The table checks it too.
-pub const USER_AGENT_BYTES_MAX: usize = 512;
 
 /// Sessions looked at in one step of their clean-up, whether they have expired or not: a few milliseconds.
 pub const SESSIONS_PER_EXPIRY_STEP: i64 = 1_000;
