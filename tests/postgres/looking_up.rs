@@ -84,7 +84,6 @@ fn refresh_state_comes_with_its_age() {
         assert!(found[0].is_none());
         let stored = found[1].as_ref().unwrap();
         assert_eq!((stored.user, stored.generation, stored.seed), (user, 3, [7; 16]));
-        assert_eq!((stored.email.as_str(), stored.username.as_str()), ("user0@example.com", "User 0"));
         assert_eq!(stored.status, Status::Active);
         assert!((90_500..100_000).contains(&stored.rotated_ms_ago), "{}", stored.rotated_ms_ago);
         assert_eq!(found[2].as_ref().unwrap().rotated_ms_ago, 0, "a rotation of this moment has no age");

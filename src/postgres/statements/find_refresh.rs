@@ -17,10 +17,6 @@ use tokio_postgres::types::Type;
 pub struct Stored {
     /// Whose session it is.
     pub user: UserId,
-    /// The address, normalised.
-    pub email: String,
-    /// The display name.
-    pub username: String,
     /// Whatever it is, blocked and deleted too.
     pub status: Status,
     /// The present generation; 0 is the first.
@@ -34,7 +30,7 @@ pub struct Stored {
 /// A rotation may have been committed after this statement began, and then is no age old.
 static FIND: Sql = Sql {
     name: "find_refresh",
-    text: "SELECT item.ordinal, users.id, users.email, users.username, users.status, session.generation, session.seed,
+    text: "SELECT item.ordinal, session.user_id, users.status, session.generation, session.seed,
     greatest(0, extract(epoch FROM now() - session.rotated_at) * 1000)::bigint
 FROM (
     SELECT * FROM unnest($1::smallint[], $2::uuid[]) WITH ORDINALITY AS item (bucket, id, ordinal)
@@ -75,12 +71,10 @@ impl BatchedStatement for FindRefresh {
         let rows = link.query(&FIND, &[&bucket, &session], deadline).await?;
         Ok(by_item(batch.len(), &rows, |row| Stored {
             user: id(row, 1),
-            email: row.get(2),
-            username: row.get(3),
-            status: status(row, 4),
-            generation: row.get::<_, i32>(5).cast_unsigned(),
-            seed: row.get::<_, &[u8]>(6).try_into().expect("the table checks the length of seeds"),
-            rotated_ms_ago: row.get::<_, i64>(7).cast_unsigned(),
+            status: status(row, 2),
+            generation: row.get::<_, i32>(3).cast_unsigned(),
+            seed: row.get::<_, &[u8]>(4).try_into().expect("the table checks the length of seeds"),
+            rotated_ms_ago: row.get::<_, i64>(5).cast_unsigned(),
         }))
     }
 }
