@@ -17,7 +17,7 @@ use crate::{
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::RateLimiter,
-    routes::{self, Table},
+    routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
     tokens::{AccessTokens, RefreshTokens},
 };
@@ -136,8 +136,8 @@ pub struct Server {
 
 /// What a shard is started with of its own.
 pub struct Own {
-    /// Its sockets, and what is served on each.
-    pub listeners: Vec<(Listener, &'static Table)>,
+    /// Its sockets, and who is served on each.
+    pub listeners: Vec<(Listener, Front)>,
     /// The way to the password cores near it.
     pub password_cores: CoresHandle,
     /// How it works off the durable queue, if that is its task, and where it tells how much there is.
@@ -157,9 +157,9 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let server = Rc::new(Server::new(&shard, config, process, &own.password_cores)?);
     let mut accepting = Vec::new();
-    for (listener, table) in own.listeners {
+    for (listener, front) in own.listeners {
         let acceptor = listener.start().map_err(StartError::Listen)?;
-        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, table)));
+        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, front)));
     }
     let reached = server.clone();
     shards::spawn(async move {

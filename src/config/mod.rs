@@ -5,7 +5,7 @@
 //! (built-in default, topology, tuning profile, file, environment, command line; the later wins) and says in
 //! [`Provenance`] where each value came from.
 
-use crate::http::network::Networks;
+use crate::http::{cors::Origins, network::Networks};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +92,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Proxies that are believed when they say whom they forward for.
     pub trusted_proxies: Networks,
+    /// Websites whose pages may read replies.
+    pub cors_origins: Origins,
 }
 
 /// The operator's HTTP front.

@@ -12,7 +12,7 @@ use super::{
     Argon2Preset, Cluster, Config, Cores, Database, Hardening, Keys, Limits, ListenAddress, Log, LogFormat, LogLevel,
     Login, Metrics, Passwords, Prepare, Registration, Server, TokenMode, Tokens, relations,
 };
-use crate::http::network::Network;
+use crate::http::{cors::Origins, network::Network};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,6 +148,7 @@ fn blank() -> Config {
             share_address: true,
             drain_timeout: Duration::MAX,
             trusted_proxies: [Network::from(IpAddr::V4(Ipv4Addr::BROADCAST))].into_iter().collect(),
+            cors_origins: Origins::parse("http://blank.invalid").unwrap_or_default(),
         },
         metrics: Metrics { address: Some(address) },
         database: Database {

@@ -6,6 +6,7 @@
 
 pub mod bearer;
 pub mod body;
+pub mod cors;
 pub mod date;
 pub mod field;
 pub mod forwarded;

@@ -14,6 +14,7 @@ mod support {
 mod access_tokens;
 mod bodies;
 mod command_line;
+mod cors;
 mod duplicate_emails;
 mod encryption;
 mod expiry;

@@ -116,6 +116,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         share_address = false       # from default
         drain_timeout = "20s"       # from default
         trusted_proxies = "none"    # from default
+        cors_origins = "none"       # from default
 
         [metrics]
         address = "off"  # from --metrics-address

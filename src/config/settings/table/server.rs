@@ -128,6 +128,16 @@ pub(super) const SERVER: &[Setting] = &[
         help: "Proxies whose Forwarded and X-Forwarded-For fields are believed, as addresses and networks; whoever else sends them is taken for the address it connects from.",
     },
     Setting {
+        key: "server.cors_origins",
+        variables: &["CORS_ORIGINS"],
+        flag: None,
+        kind: Kind::Origins(|config| &mut config.server.cors_origins),
+        default: Fallback::Value("none"),
+        tuning: false,
+        since: FIRST,
+        help: "Websites whose pages may call this API from browsers, as origins that have to match exactly.",
+    },
+    Setting {
         key: "metrics.address",
         variables: &["METRICS_ADDRESS"],
         flag: Some("metrics-address"),
