@@ -1,7 +1,10 @@
 //! One socket: read, parse, route, reply, time out. Knows no endpoint; a request that cannot be read to its end is
 //! answered and its connection closed, because nobody can tell where the next one would begin.
 
+mod arrival;
 mod input;
+
+pub use arrival::Complaints;
 
 use crate::{
     handlers::{self, Rejection, Reply, Request},
@@ -48,12 +51,17 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Who may say for whom a request comes.
     pub trusted_proxies: Networks,
+    /// Whether every connection has to come from such a proxy, and to begin with its PROXY header.
+    pub proxy_protocol: bool,
     /// Whose pages may read replies; none when no origin is configured.
     pub cors_origins: Option<Origins>,
 }
 
-/// Kinds of requests that cannot be read, for the metrics.
-pub const PARSE_ERRORS: &[&str] = &["head", "body"];
+/// Kinds of what cannot be read, for the metrics.
+pub const PARSE_ERRORS: &[&str] = &["head", "body", "proxy_header"];
+
+/// The place of PROXY headers among them.
+const PROXY_HEADER: usize = 2;
 
 /// Serves the connection to its end, under the deadlines of `watch`.
 pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, front: Front) {
@@ -76,6 +84,7 @@ pub async fn turn_away(server: Rc<Server>, stream: Stream) {
 struct Connection<'s> {
     server: &'s Rc<Server>,
     stream: Stream,
+    /// Who is at the other end, or whom the proxy there has announced.
     peer: IpAddr,
     watch: Watch,
     input: Input,
@@ -112,6 +121,11 @@ struct Pending<'s> {
 
 impl<'s> Connection<'s> {
     async fn run(&mut self) -> CloseReason {
+        // Counted until the connection has ended, however it ends.
+        let _counted = match self.arrive().await {
+            Ok(counted) => counted,
+            Err(reason) => return reason,
+        };
         loop {
             match self.serve_one().await {
                 Ok(Next::Request) => {}

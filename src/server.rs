@@ -16,7 +16,7 @@ use crate::{
     },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
-    rate_limit::RateLimiter,
+    rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
     tokens::{AccessTokens, RefreshTokens},
@@ -99,6 +99,8 @@ pub struct Process {
     pub refresh_tokens: RefreshTokens,
     /// Who has tried how often.
     pub rate_limiter: RateLimiter,
+    /// Who has how many connections; none when that has no bound.
+    pub connection_limit: Option<ConnectionLimit>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
@@ -132,6 +134,7 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    complaints: connection::Complaints,
 }
 
 /// What a shard is started with of its own.
@@ -221,6 +224,7 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            complaints: connection::Complaints::default(),
         })
     }
 
@@ -289,6 +293,19 @@ impl Server {
 
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {
         &self.process.rate_limiter
+    }
+
+    pub(crate) fn connection_limit(&self) -> Option<&ConnectionLimit> {
+        self.process.connection_limit.as_ref()
+    }
+
+    pub(crate) fn complaints(&self) -> &connection::Complaints {
+        &self.complaints
+    }
+
+    /// Whether the shard has less than half of the connections that it may: those who are to go need not hurry.
+    pub(crate) fn has_room(&self) -> bool {
+        self.deadlines.len() < self.config.connections_max / 2
     }
 
     /// Notes a security event, in the log and among the metrics.

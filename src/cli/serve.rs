@@ -316,6 +316,7 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
             idle_timeout: server.idle_timeout,
             write_timeout: server.write_timeout,
             trusted_proxies: server.trusted_proxies.clone(),
+            proxy_protocol: server.proxy_protocol == config::ProxyProtocol::Required,
             cors_origins: Some(server.cors_origins.clone()).filter(|origins| !origins.is_empty()),
         },
         connections_max: (server.connections_max / plan.shards.len()).max(1),

@@ -15,6 +15,7 @@ pub mod head;
 pub mod media_type;
 pub mod network;
 pub mod path;
+pub mod proxy_protocol;
 pub mod response;
 pub mod status;
 

@@ -14,6 +14,7 @@ mod support {
 mod access_tokens;
 mod bodies;
 mod command_line;
+mod connections_per_address;
 mod cors;
 mod duplicate_emails;
 mod encryption;
@@ -38,6 +39,7 @@ mod passwords;
 mod persistence;
 mod pooler;
 mod private_cluster;
+mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
 mod registering;
