@@ -17,7 +17,7 @@ use crate::{
         find_refresh::Stored,
         rotate_session::{self, Rotated},
     },
-    server::{Policy, Server},
+    server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
     tokens::{RefreshDecision, RefreshToken, SEED_BYTES, decide},
 };
@@ -65,16 +65,16 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
 }
 
 fn rotation(server: &Server, request: Request<'_>, token: &RefreshToken) -> rotate_session::Item {
-    let Policy { pending_may_log_in, sessions, .. } = server.policy();
+    let policy = server.policy();
     rotate_session::Item {
         session: *token.session(),
         generation: token.generation(),
         proof: *token.proof(),
-        pending_may: *pending_may_log_in,
+        pending_may: policy.pending_may_log_in,
         ip: request.known_client(),
         user_agent: request.user_agent(),
-        idle: sessions.idle,
-        absolute: sessions.absolute,
+        idle: policy.sessions.idle,
+        absolute: policy.sessions.absolute,
     }
 }
 
