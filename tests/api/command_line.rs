@@ -120,8 +120,9 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     let healthy = deployment.jeday(["doctor"]).output().unwrap();
     let words = text(&healthy.stdout);
     assert!(healthy.status.success(), "{words}");
-    let machine = ["kernel", "io_uring", "locked memory", "open files", "argon2id engine"];
-    for check in machine.into_iter().chain(["database", "durability", "schema"]) {
+    let machine = ["kernel", "io_uring", "locked memory", "open files", "clock source", "cores", "argon2id engine"];
+    for check in machine.into_iter().chain(["database", "durability", "schema", "max_wal_size", "connections", "clock"])
+    {
         assert!(words.lines().any(|line| line.contains(&format!(" {check}: "))), "{check}: {words}");
     }
 
@@ -136,6 +137,14 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     };
     assert!(matches!(verdict("schema"), ("fatal", remedy) if remedy.contains("jeday migrate up")), "{checks:?}");
     assert!(matches!(verdict("durability"), ("warning", remedy) if remedy.contains("ALTER ")), "{checks:?}");
+
+    let greedy = (deployment.jeday(["doctor", "--json", "--allow-unsafe-durability"]))
+        .args(["--set", "database.write_connections=64"])
+        .output()
+        .unwrap();
+    let checks: Vec<Value> = serde_json::from_slice(&greedy.stdout).unwrap();
+    let budget = checks.iter().find(|check| check["name"] == "connections").unwrap();
+    assert_eq!(budget["verdict"], "fatal", "{budget}");
 
     let url = TestCluster::shared().tcp_url("jeday:hunter2", "nowhere");
     let unreachable = deployment.jeday(["doctor"]).env("DB_URL", url).output().unwrap();
