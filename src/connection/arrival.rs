@@ -37,6 +37,10 @@ impl<'s> Connection<'s> {
         }
         let trusted = &self.config().trusted_proxies;
         if self.config().proxy_protocol {
+            // Balancers that look whether the port is open reset their connection at once: it is nobody's by now.
+            if self.peer.is_unspecified() {
+                return Err(CloseReason::Peer);
+            }
             if !trusted.contain(self.peer) {
                 return Err(self.refuse_stranger());
             }
