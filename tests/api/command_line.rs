@@ -13,8 +13,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 10] =
-    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "completions", "man"];
+const SUBCOMMANDS: [&str; 11] =
+    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "bench", "completions", "man"];
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
@@ -150,6 +150,21 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     let unreachable = deployment.jeday(["doctor"]).env("DB_URL", url).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(text(&unreachable.stdout).contains("fatal") && !text(&unreachable.stdout).contains("hunter2"));
+}
+
+#[test]
+fn bench_recommends_parameters_that_a_server_takes() {
+    let quick = ["bench", "argon2", "--json", "--target-ms", "10000", "--memory-max-mib", "12", "--sample-ms", "1"];
+    let figures: Value = serde_json::from_str(&said(&mut jeday(quick))).unwrap();
+    assert_eq!(figures["presets"].as_array().unwrap().len(), 6, "{figures}");
+    let recommended = &figures["recommended"];
+    assert_eq!(recommended["memory_kib"], 12 << 10, "{figures}");
+    assert!(recommended["ms"].as_f64().unwrap() > 0.0);
+    let mut plan = jeday(["plan"]);
+    plan.env("ARGON2_MEMORY", format!("{}KiB", recommended["memory_kib"]));
+    plan.env("ARGON2_PASSES", recommended["passes"].to_string());
+    plan.env("ARGON2_LANES", recommended["lanes"].to_string());
+    said(&mut plan);
 }
 
 #[test]
