@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod claim;
 pub mod cluster;
 pub mod connect;
+pub mod examination;
 pub mod link;
 pub mod migrate;
 pub mod sqlstate;
