@@ -198,10 +198,9 @@ fn postgresql_starts_with_the_containers_command() {
     let Some(composition) = composition() else { return };
     let database = &composition["services"]["database"];
     let command = words(&database["command"]);
-    let mounted = database["volumes"].as_array().unwrap().iter();
-    let file =
-        mounted.filter(|volume| volume["target"] == "/etc/postgresql/jeday.conf").map(|volume| &volume["source"]);
-    let file = fs::read(file.last().unwrap().as_str().unwrap()).unwrap();
+    let mounted = database["volumes"].as_array().unwrap();
+    let file = mounted.iter().find(|volume| volume["target"] == "/etc/postgresql/jeday.conf").unwrap();
+    let file = fs::read(file["source"].as_str().unwrap()).unwrap();
     let cluster = TestCluster::start(&Spec::default());
     let settings = cluster.socket_directory().join("jeday.conf");
     fs::write(&settings, file).unwrap();
