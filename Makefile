@@ -26,7 +26,7 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL and a real PgBouncer
-	@scripts/install-packages.sh postgresql pgbouncer
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest
 	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: api-check
