@@ -1,5 +1,6 @@
 //! A client that leaves while its registration is in a batch: the user is stored all the same, and no waiter is kept.
-//! One that leaves while its password is hashed: the hash keeps its place until it is done, so that leaving wins nothing.
+//! One that leaves while its password is hashed: the hash keeps its place until it is done, so that leaving wins
+//! nothing.
 
 use crate::support::{
     client::{Client, login, registration, user},

@@ -1,5 +1,5 @@
-//! Sturdiness: what slow, rude and numerous clients can do to a real server. Counts what is answered and what is
-//! kept for them; never a judge of speed.
+//! Sturdiness: what slow, rude and numerous clients can do to a real server, and what reaches it through proxies.
+//! Counts what is answered and what is kept; never a judge of speed.
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "../support"]
@@ -14,6 +14,7 @@ mod support {
 
 mod clients_that_leave;
 mod descriptors_exhausted;
+mod fronts;
 mod many_connections;
 mod process;
 mod rude_clients;
