@@ -279,7 +279,7 @@ pub(super) fn descriptors(config: &config::Config, plan: &Plan) -> u64 {
     (config.server.connections_max + database_connections(config, plan)) as u64
 }
 
-/// Connections to the database that may be open at once.
+/// Connections to the database that the process opens.
 pub(super) fn database_connections(config: &config::Config, plan: &Plan) -> usize {
     let config::Database { write_connections, read_connections, .. } = config.database;
     // Those of the workers on the durable queue, and one for the checks at start.

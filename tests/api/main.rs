@@ -35,6 +35,7 @@ mod overload;
 mod password_cores;
 mod passwords;
 mod persistence;
+mod planning;
 mod pooler;
 mod private_cluster;
 mod rate_limits;
