@@ -14,6 +14,8 @@ mod support {
 mod access_tokens;
 mod bodies;
 mod command_line;
+mod connections_per_address;
+mod cors;
 mod duplicate_emails;
 mod encryption;
 mod expiry;
@@ -38,6 +40,7 @@ mod persistence;
 mod planning;
 mod pooler;
 mod private_cluster;
+mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
 mod registering;

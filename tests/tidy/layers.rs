@@ -47,7 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    ("connection", &["routes", "handlers", "telemetry", "http", "limits"]),
+    ("connection", &["routes", "handlers", "rate_limit", "telemetry", "http", "limits"]),
     ("routes", &["handlers", "telemetry", "http"]),
     ("handlers", &["batch", "hardening", "tokens", "rate_limit", "postgres", "account", "telemetry", "http", "limits"]),
     ("batch", &["postgres", "telemetry", "limits"]),
