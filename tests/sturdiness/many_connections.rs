@@ -13,7 +13,7 @@ const ASKS: usize = 97;
 /// Open files of this process beside its clients.
 const OTHER_FILES: u64 = 500;
 
-/// What a connection without a request may cost the server, in KiB. Measured without optimisation: 2.8. What the kernel
+/// What a connection without a request may cost the server, in KiB. Measured without optimisation: 3.3. What the kernel
 /// holds for its socket comes on top.
 const CONNECTION_KIB_MAX: f64 = 8.0;
 
