@@ -10,7 +10,7 @@ use super::{
 use rustix::process::Signal;
 use std::{fs, net::SocketAddr, path::Path, process::Command, thread, time::Duration};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/support/unique.lua");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/tune/register.lua");
 
 /// Between two looks at a running wrk.
 const LOOK: Duration = Duration::from_millis(50);

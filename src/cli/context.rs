@@ -52,6 +52,17 @@ impl Context {
         Some(path)
     }
 
+    /// The same with another tuning profile, if one is given.
+    pub(super) fn with_profile(&self, profile: Option<PathBuf>) -> Context {
+        let files = FileArgs { profile: profile.or_else(|| self.files.profile.clone()), ..self.files.clone() };
+        Context { files, environment: self.environment.clone() }
+    }
+
+    /// The options that name files or settings, as they were given.
+    pub(super) fn files(&self) -> &FileArgs {
+        &self.files
+    }
+
     /// Reads the files and resolves every setting.
     ///
     /// # Errors

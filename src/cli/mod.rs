@@ -22,6 +22,7 @@ pub mod plan;
 pub mod serve;
 mod setting_flags;
 pub mod status;
+pub mod tune;
 pub mod worker;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Plan(plan::Args),
+    Tune(tune::Args),
     Bench(bench::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -103,6 +105,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) 
         Command::Keygen(args) => keygen::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Plan(args) => plan::run(&args, &context),
+        Command::Tune(args) => tune::run(&args, &context),
         Command::Bench(args) => bench::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Completions(args) => completions::run(&args),

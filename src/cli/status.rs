@@ -79,13 +79,13 @@ fn reachable(address: &ListenAddress) -> std::io::Result<SocketAddr> {
 }
 
 /// The samples of one page by their series.
-struct Page {
+pub(super) struct Page {
     taken: Instant,
     samples: BTreeMap<String, f64>,
 }
 
 impl Page {
-    fn fetch(address: SocketAddr) -> Result<Page, CliError> {
+    pub(super) fn fetch(address: SocketAddr) -> Result<Page, CliError> {
         let text = get(address, "/metrics")
             .and_then(|(status, text)| match status {
                 OK => Ok(text),
@@ -109,6 +109,12 @@ impl Page {
 
     fn sum(&self, name: &str) -> f64 {
         self.family(name).map(|(_, value)| value).sum()
+    }
+
+    /// The same for those series that carry all of these labels.
+    pub(super) fn sum_of(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let carries = |series: &str| labels.iter().all(|(name, value)| label(series, name) == *value);
+        self.family(name).filter(|(series, _)| carries(series)).map(|(_, value)| value).sum()
     }
 
     fn has(&self, name: &str) -> bool {

@@ -7,6 +7,7 @@ pub mod connect;
 pub mod examination;
 pub mod link;
 pub mod migrate;
+pub mod scratch;
 pub mod sqlstate;
 pub mod statements;
 pub mod target;

@@ -13,8 +13,20 @@ use std::{
 };
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 11] =
-    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "bench", "completions", "man"];
+const SUBCOMMANDS: [&str; 12] = [
+    "serve",
+    "worker",
+    "status",
+    "migrate",
+    "keygen",
+    "config",
+    "doctor",
+    "plan",
+    "tune",
+    "bench",
+    "completions",
+    "man",
+];
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()

@@ -148,6 +148,11 @@ impl Cluster {
         USER
     }
 
+    /// The role of whoever has to do more, such as to make databases; its own database has its name.
+    pub fn superuser(&self) -> &str {
+        SUPERUSER
+    }
+
     /// The database to connect to.
     pub fn database(&self) -> &str {
         DATABASE

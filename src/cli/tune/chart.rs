@@ -1,6 +1,6 @@
 //! Charts as a picture (SVG): medians as bars, ranges as whiskers. Knows nothing of what they show.
 
-use super::{Outcome, statistics::Spread};
+use super::statistics::Spread;
 use plotters::{
     coord::Shift,
     prelude::{
@@ -46,7 +46,7 @@ pub(crate) struct Bars {
 }
 
 /// Draws charts into `panels` rows and columns, in order.
-pub(crate) fn draw(title: &str, size: (u32, u32), panels: (usize, usize), charts: &[Chart]) -> Outcome<String> {
+pub(crate) fn draw(title: &str, size: (u32, u32), panels: (usize, usize), charts: &[Chart]) -> Result<String, String> {
     let mut svg = String::new();
     paint(title, size, panels, charts, &mut svg).map_err(|error| error.to_string())?;
     Ok(svg)

@@ -88,6 +88,27 @@ pub(crate) fn parse_machine(text: &str) -> Option<u64> {
     Some((user + nice + system + irq + softirq + steal) * NS_PER_TICK)
 }
 
+/// CPU time of a process's living threads whose names begin with `prefix`, and of its others, in nanoseconds.
+pub(crate) fn threads_by_name(pid: u32, prefix: &str) -> io::Result<(u64, u64)> {
+    let (mut named, mut others) = (0, 0);
+    for (thread, ns) in threads_ns(pid)? {
+        // One that has ended meanwhile has no name any more.
+        let name = fs::read_to_string(format!("/proc/{pid}/task/{thread}/comm")).unwrap_or_default();
+        if name.starts_with(prefix) { named += ns } else { others += ns }
+    }
+    Ok((named, others))
+}
+
+/// The parent of a process, if both are PostgreSQL's: a process of that number may be on another machine.
+pub(crate) fn postmaster_of(backend: u32) -> Option<u32> {
+    let is_postgresql = |pid: u32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.starts_with("postgres")
+    };
+    let parent = stat(backend).ok()?.parent;
+    (is_postgresql(backend) && is_postgresql(parent)).then_some(parent)
+}
+
 /// CPU time of the children of this process that have ended.
 pub(crate) fn ended_children_ns() -> io::Result<u64> {
     Ok(stat(std::process::id())?.ended_children_ns)
