@@ -4,6 +4,7 @@
 mod input;
 
 use crate::{
+    fail_points::{self, FailPoint},
     handlers::{self, Rejection, Reply, Request},
     http::{
         body::{self, BodyDecoder, BodyError, BodyLimits},
@@ -203,6 +204,8 @@ impl Connection<'_> {
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
                 let request = Request { head, body, client };
+                self.server.metrics().requests.begun(endpoint as usize);
+                fail_points::pass(FailPoint::Request);
                 (endpoint as usize, handlers::handle(self.server, endpoint, request).await)
             }
             Err(rejection) => (UNROUTED, rejection.into()),

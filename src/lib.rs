@@ -9,6 +9,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod connection;
+mod fail_points;
 pub mod handlers;
 pub mod hardening;
 pub mod http;

@@ -32,6 +32,7 @@ struct Checks {
 pub(super) fn ready(server: &Server) -> Reply {
     let database = server.statements().are_reachable();
     let password_cores = server.password_core().pressure().workers > 0;
+    let some_stuck = server.password_core().stuck() > 0;
     let up = database && password_cores;
     let draining = server.stop().requested();
     let health = Health {
@@ -46,7 +47,12 @@ pub(super) fn ready(server: &Server) -> Reply {
         checks: Checks {
             database: if database { "ok" } else { "unreachable" },
             durability: if server.allows_unsafe_durability() { "not enforced" } else { "enforced" },
-            password_cores: if password_cores { "ok" } else { "stopped" },
+            password_cores: match (password_cores, some_stuck) {
+                (true, false) => "ok",
+                (true, true) => "some stuck",
+                (false, true) => "stuck",
+                (false, false) => "stopped",
+            },
         },
     };
     let body = serde_json::to_vec(&health).expect("plain data can be written as JSON");

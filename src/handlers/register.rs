@@ -2,6 +2,7 @@
 
 use crate::{
     account::{Bucket, Email, Password, Status, UserId, Username},
+    fail_points::{self, FailPoint},
     handlers::{
         Rejection, Reply, Request, ask,
         fields::{present, refused},
@@ -83,6 +84,7 @@ async fn register(server: &Server, registration: Registration) -> Result<Reply, 
     let weak = server.hardener().has_room().then(|| (user.id, user.weak.clone()));
     match ask(&server.statements().register, user).await? {
         Registered::Created => {
+            fail_points::pass(FailPoint::Committed);
             weak.into_iter().for_each(|(user, weak)| server.hardener().fresh(user, &weak));
             Ok(created(body))
         }
@@ -101,7 +103,10 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
     match ask(&server.statements().register_once, item).await? {
-        register_once::Outcome::Created => Ok(created(body)),
+        register_once::Outcome::Created => {
+            fail_points::pass(FailPoint::Committed);
+            Ok(created(body))
+        }
         register_once::Outcome::EmailTaken => Err(Rejection::EmailTaken),
         register_once::Outcome::Earlier(earlier) if !fingerprints.contains(&earlier.fingerprint) => {
             Err(Rejection::IdempotencyKeyReused)

@@ -45,11 +45,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    ("connection", &["routes", "handlers", "telemetry", "http", "limits"]),
+    ("connection", &["routes", "handlers", "telemetry", "http", "limits", "fail_points"]),
     ("routes", &["handlers", "telemetry", "http"]),
-    ("handlers", &["batch", "hardening", "tokens", "rate_limit", "postgres", "account", "telemetry", "http", "limits"]),
+    (
+        "handlers",
+        &[
+            "batch",
+            "hardening",
+            "tokens",
+            "rate_limit",
+            "postgres",
+            "account",
+            "telemetry",
+            "http",
+            "limits",
+            "fail_points",
+        ],
+    ),
     ("batch", &["postgres", "telemetry", "limits"]),
-    ("hardening", &["postgres", "account", "keys", "telemetry", "limits"]),
+    ("hardening", &["postgres", "account", "keys", "telemetry", "limits", "fail_points"]),
     ("tokens", &["postgres", "account", "keys", "telemetry", "limits"]),
     ("rate_limit", &["limits"]),
     ("postgres", &["account", "telemetry", "limits"]),
@@ -59,6 +73,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["http"]),
     ("http", &[]),
     ("limits", &[]),
+    ("fail_points", &[]),
 ];
 
 /// Imports against the flow: who, what, why. Each has to be used, so that none outlives its reason.
