@@ -50,6 +50,10 @@ pub const ACCEPTS_PER_TURN: u32 = 64;
 /// stalled is found within 5 s, while one that is held up for 2 s, as by a page that has to come from a disk, is not.
 pub const SHARD_SILENCE_MAX: Duration = Duration::from_secs(3);
 
+/// How long a listener that is about to close waits for handshakes that have begun: a round trip to the clients, also
+/// to those on other continents.
+pub const DRAIN_HANDSHAKES: Duration = Duration::from_millis(250);
+
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.
 pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);

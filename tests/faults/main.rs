@@ -28,6 +28,7 @@ mod poison_item;
 mod postmaster_killed;
 mod proxy;
 mod read_only;
+mod rolling_restart;
 mod rude_clients;
 mod server_killed;
 mod sessions_outlive_the_database;
