@@ -9,7 +9,7 @@ mod upkeep;
 use crate::{
     account::{PasswordPolicy, RoutingKey},
     batch::{GroupConfig, Window},
-    connection,
+    clock, connection,
     hardening::{
         AttachError, BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random,
         RandomError,
@@ -29,7 +29,7 @@ use std::{
     io,
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// What is counted by number, by name.
@@ -209,7 +209,7 @@ impl Server {
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
             random: RefCell::new(Random::new()?),
-            date: RefCell::new(DateCache::new(unix_ms() / 1000)),
+            date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
             deadlines: Deadlines::default(),
@@ -274,12 +274,12 @@ impl Server {
 
     /// The time of day, in milliseconds since 1970.
     pub(crate) fn unix_ms(&self) -> u64 {
-        unix_ms()
+        clock::unix_ms()
     }
 
     /// The time of day as tokens have it, in seconds since 1970.
     pub(crate) fn unix_seconds(&self) -> i64 {
-        (unix_ms() / 1000).cast_signed()
+        (clock::unix_ms() / 1000).cast_signed()
     }
 
     /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
@@ -310,7 +310,7 @@ impl Server {
 
     /// Now, as `Date` shows it.
     pub(crate) fn date(&self) -> [u8; DATE_BYTES] {
-        *self.date.borrow_mut().get(unix_ms() / 1000)
+        *self.date.borrow_mut().get(clock::unix_ms() / 1000)
     }
 
     /// A buffer to read into, from the shard's stock.
@@ -340,9 +340,4 @@ impl Server {
             self.output.set(buffer);
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }

@@ -291,7 +291,8 @@ pub(super) fn descriptors(config: &config::Config, plan: &Plan) -> u64 {
     (config.server.connections_max + database_connections(config, plan)) as u64
 }
 
-fn database_connections(config: &config::Config, plan: &Plan) -> usize {
+/// Connections to the database that may be open at once.
+pub(super) fn database_connections(config: &config::Config, plan: &Plan) -> usize {
     let config::Database { write_connections, read_connections, .. } = config.database;
     // Those of the workers on the durable queue, and one for the checks at start.
     plan.shards.len() * (write_connections + read_connections) + plan.groups.len() * BACKLOG_WORKERS + 1

@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod claim;
 pub mod cluster;
 pub mod connect;
+pub mod examination;
 pub mod link;
 pub mod migrate;
 pub mod sqlstate;
