@@ -24,6 +24,7 @@ mod journal;
 mod killed_after_commit;
 mod load;
 mod lost_rotation;
+mod newer_schema;
 mod poison_item;
 mod postmaster_killed;
 mod proxy;
