@@ -1,5 +1,5 @@
-//! One server takes over from another at the same port, again and again, under load: clients that try again only when an
-//! idle connection was closed on them see no request fail, and no new connection is refused or reset.
+//! One server takes over from another at the same port, again and again, under load: clients that try again only when
+//! an idle connection was closed on them see no request fail, and no new connection is refused or reset.
 
 use crate::{
     eventually, random, rounds, seed,

@@ -6,7 +6,9 @@
 //!
 //! While nodes are replaced one by one, old ones meet a schema that a newer one has migrated. Each migration therefore
 //! says from which version on servers can go on with it, and that is stored with it for those that do not know it: who
-//! finds only migrations that allow for it serves. Never touches what it did not make: a `schema_migrations` of another program is
+//! finds only migrations that allow for it serves.
+//!
+//! Never touches what it did not make: a `schema_migrations` of another program is
 //! refused.
 
 mod ledger;
