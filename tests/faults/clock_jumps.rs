@@ -1,5 +1,5 @@
-//! The server's clock jumps by an hour either way, while it serves: tokens go by the clock within their skew, sessions by
-//! the database's, and batches, timers and connections by a clock that nobody sets.
+//! The server's clock jumps by an hour either way, while it serves: tokens go by the clock within their skew, sessions
+//! by the database's, and batches, timers and connections by a clock that nobody sets.
 
 use crate::{
     load::Load,

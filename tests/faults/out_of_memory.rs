@@ -91,7 +91,7 @@ fn every_confirmed_user_outlives_the_kernels_kill() {
     drop(hungry);
     let journal = load.stop();
     journal.check(&deployment);
-    let server = deployment.serve_with(&[CHEAP, &[STAYS_WEAK]].concat());
+    let server = deployment.serve_with(&[CHEAP, &[STAYS_WEAK, "database.deadline=60s"]].concat());
     let mut client = server.connect();
     for (email, _) in journal.created() {
         assert_eq!(client.login(email).status, 200, "{email}");

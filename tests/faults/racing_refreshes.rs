@@ -1,5 +1,5 @@
-//! The same refresh token at two servers at once, again and again: both get the same successor, which is the only one that
-//! lives, and nobody is logged out or taken for a thief.
+//! The same refresh token at two servers at once, again and again: both get the same successor, which is the only one
+//! that lives, and nobody is logged out or taken for a thief.
 
 use crate::{
     rounds,
@@ -20,7 +20,7 @@ fn send_refresh(client: &mut Client, token: &str) {
 fn one_successor_comes_of_a_token_that_two_servers_get_at_once() {
     let _turn = turn();
     let deployment = Deployment::new();
-    let settings = [CHEAP, &["tokens.refresh_grace=60s"]].concat();
+    let settings = [CHEAP, &["tokens.refresh_grace=60s", "database.deadline=60s"]].concat();
     let servers = [deployment.serve_with(&settings), deployment.serve_with(&settings)];
     let mut clients = servers.each_ref().map(|server| server.connect());
     let mut tokens = clients[0].new_session("ada@example.com");

@@ -32,7 +32,8 @@ struct Shared {
 }
 
 fn start(deployment: &Deployment<'_>, address: &str) -> Server {
-    let settings = [CHEAP, &["server.share_address=true"]].concat();
+    // How long a commit takes on a busy disk is not what is looked at.
+    let settings = [CHEAP, &["server.share_address=true", "database.deadline=60s"]].concat();
     let settings = settings.iter().flat_map(|text| ["--set", text]);
     Server::start(deployment.jeday(["serve"].into_iter().chain(settings)).env("SERVER_ADDRESS", address))
 }

@@ -30,7 +30,7 @@ fn every_confirmed_user_outlives_the_server() {
         journal.check(&deployment);
         confirmed.extend(journal.created().map(|(email, _)| email.to_owned()));
     }
-    let server = deployment.serve_with(&[CHEAP, &[STAYS_WEAK]].concat());
+    let server = deployment.serve_with(&[CHEAP, &[STAYS_WEAK, "database.deadline=60s"]].concat());
     log_in(&mut server.connect(), &confirmed);
     eprintln!("{} users were confirmed before {rounds} kills, and all of them log in", confirmed.len());
     server.stop();
