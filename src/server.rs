@@ -16,8 +16,8 @@ use crate::{
     },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
-    rate_limit::RateLimiter,
-    routes::{self, Table},
+    rate_limit::{ConnectionLimit, RateLimiter},
+    routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
     tokens::{AccessTokens, RefreshTokens},
 };
@@ -99,6 +99,8 @@ pub struct Process {
     pub refresh_tokens: RefreshTokens,
     /// Who has tried how often.
     pub rate_limiter: RateLimiter,
+    /// Who has how many connections; none when that has no bound.
+    pub connection_limit: Option<ConnectionLimit>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
@@ -132,12 +134,13 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    complaints: connection::Complaints,
 }
 
 /// What a shard is started with of its own.
 pub struct Own {
-    /// Its sockets, and what is served on each.
-    pub listeners: Vec<(Listener, &'static Table)>,
+    /// Its sockets, and who is served on each.
+    pub listeners: Vec<(Listener, Front)>,
     /// The way to the password cores near it.
     pub password_cores: CoresHandle,
     /// How it works off the durable queue, if that is its task, and where it tells how much there is.
@@ -157,9 +160,9 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let server = Rc::new(Server::new(&shard, config, process, &own.password_cores)?);
     let mut accepting = Vec::new();
-    for (listener, table) in own.listeners {
+    for (listener, front) in own.listeners {
         let acceptor = listener.start().map_err(StartError::Listen)?;
-        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, table)));
+        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, front)));
     }
     let reached = server.clone();
     shards::spawn(async move {
@@ -221,6 +224,7 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            complaints: connection::Complaints::default(),
         })
     }
 
@@ -289,6 +293,19 @@ impl Server {
 
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {
         &self.process.rate_limiter
+    }
+
+    pub(crate) fn connection_limit(&self) -> Option<&ConnectionLimit> {
+        self.process.connection_limit.as_ref()
+    }
+
+    pub(crate) fn complaints(&self) -> &connection::Complaints {
+        &self.complaints
+    }
+
+    /// Whether the shard has less than half of the connections that it may: those who are to go need not hurry.
+    pub(crate) fn has_room(&self) -> bool {
+        self.deadlines.len() < self.config.connections_max / 2
     }
 
     /// Notes a security event, in the log and among the metrics.

@@ -174,7 +174,7 @@ fn plan_shows_which_core_does_what() {
     assert!(!shards.is_empty() && !plan["password_cores"].as_array().unwrap().is_empty(), "{plan}");
     assert!(shards.iter().enumerate().all(|(index, shard)| shard["index"] == index && shard["cpu"].is_u64()), "{plan}");
     let picture = said(&mut jeday(["plan"]));
-    assert!(picture.contains("request shard") && picture.contains("Memory for hashing: "), "{picture}");
+    assert!(picture.contains("request shard") && picture.contains("MiB for hashing, "), "{picture}");
     let of_cores =
         plan["password_cores"].as_array().unwrap().iter().map(|core| core["hash_memory_bytes"].as_u64().unwrap());
     assert_eq!(plan["hash_memory_bytes"], of_cores.sum::<u64>(), "{plan}");

@@ -47,7 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    ("connection", &["routes", "handlers", "telemetry", "http", "limits", "fail_points"]),
+    ("connection", &["routes", "handlers", "rate_limit", "telemetry", "http", "limits", "fail_points"]),
     ("routes", &["handlers", "telemetry", "http"]),
     (
         "handlers",
