@@ -1,5 +1,5 @@
-//! The memory of the server's control group is used up and the kernel kills it: what was confirmed is there, and the next
-//! server goes on.
+//! The memory of the server's control group is used up and the kernel kills it: what was confirmed is there, and the
+//! next server goes on.
 
 use crate::{
     load::Load,
