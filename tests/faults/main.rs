@@ -18,6 +18,7 @@ mod connections_exhausted;
 mod descriptors_exhausted;
 mod durability_lost;
 mod equal_emails;
+mod failover;
 mod hardening_killed;
 mod journal;
 mod load;
@@ -51,6 +52,15 @@ fn seed() -> u64 {
     let seed = given.unwrap_or_else(|| u64::from(getrandom::u32().unwrap()));
     eprintln!("replay with JEDAY_FAULTS_SEED={seed}");
     seed
+}
+
+/// How often a test does its work over: `brief` times, or as `JEDAY_TEST_ROUNDS` asks for: so many times, or `full`.
+fn rounds(brief: usize, full: usize) -> usize {
+    match std::env::var("JEDAY_TEST_ROUNDS").as_deref() {
+        Ok("full") => full,
+        Ok(text) => text.parse().expect("rounds are a number, or full"),
+        Err(_) => brief,
+    }
 }
 
 /// A number below `bound`, the `step`-th of its seed (SplitMix64's mixer).
