@@ -51,9 +51,9 @@ enum Ended {
     Lonely,
 }
 
-/// Whether a commit stopped waiting for a synchronous standby because somebody has cancelled it. PostgreSQL says so in a
-/// warning and then answers as if nothing were wrong. Texts are translated and the code is that of every warning; the
-/// name of the function that waits is neither.
+/// Whether a commit stopped waiting for a synchronous standby because somebody has cancelled it. PostgreSQL says so in
+/// a warning and then answers as if nothing were wrong. Texts are translated and the code is that of every warning;
+/// the name of the function that waits is neither.
 fn tells_of_a_lonely_commit(notice: &DbError) -> bool {
     notice.routine() == Some("SyncRepWaitForLSN")
 }

@@ -63,8 +63,8 @@ FROM item LEFT JOIN ended ON ended.id = item.target",
     types: &[Type::INT2_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY],
 };
 
-/// Has what earlier attempts may have ended confirmed by a synchronous standby too: rows that are gone cannot be locked,
-/// so those of their users are; see the top of [`statements`](super).
+/// Has what earlier attempts may have ended confirmed by a synchronous standby too: rows that are gone cannot be
+/// locked, so those of their users are; see the top of [`statements`](super).
 pub(super) static SETTLE: Sql = Sql {
     name: "end_session_settle",
     text: "SELECT FROM unnest($1::smallint[], $2::uuid[]) AS item (bucket, user_id)

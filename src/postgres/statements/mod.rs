@@ -5,9 +5,9 @@
 //! table seems best read from end to end; it keeps that plan when the table has grown. `LIMIT cardinality($1)` takes
 //! nothing away from the items, but has it plan for one, and use the index. The others are planned anew each time.
 //!
-//! What an earlier attempt has done is seen by everybody once nobody waits for its commit any longer, though a synchronous
-//! standby may not have it. So whatever is confirmed because it was found is locked as it is found: a lock is written to
-//! the log after what it locks, and its own commit waits until the standby has both.
+//! What an earlier attempt has done is seen by everybody once nobody waits for its commit any longer, though a
+//! synchronous standby may not have it. So whatever is confirmed because it was found is locked as it is found: a lock
+//! is written to the log after what it locks, and its own commit waits until the standby has both.
 
 mod column;
 pub(super) mod decode;

@@ -68,8 +68,8 @@ RETURNING user_id",
     ],
 };
 
-/// Finds which of these ids hold their address: what tells a commit whose reply was lost from a real conflict. Locks what
-/// it finds, as every look at an uncertain outcome does; see the top of [`statements`](super).
+/// Finds which of these ids hold their address: what tells a commit whose reply was lost from a real conflict. Locks
+/// what it finds, as every look at an uncertain outcome does; see the top of [`statements`](super).
 static LOOK_AGAIN: Sql = Sql {
     name: "register_look_again",
     text: "SELECT users.id
