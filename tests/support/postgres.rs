@@ -114,10 +114,19 @@ impl TestCluster {
 
     /// Runs statements as superuser and returns what psql prints, unaligned and without headers.
     pub(crate) fn sql(&self, database: &str, text: &str) -> String {
+        String::from_utf8(run(&mut self.psql(database, text)).stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The same where it may fail; whether it has not.
+    pub(crate) fn try_sql(&self, database: &str, text: &str) -> bool {
+        self.psql(database, text).output().is_ok_and(|output| output.status.success())
+    }
+
+    fn psql(&self, database: &str, text: &str) -> Command {
         let mut psql = Command::new(program("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-c", text]);
         psql.arg("-h").arg(&self.root).args(["-p", &self.port.to_string()]);
-        String::from_utf8(run(&mut psql).stdout).unwrap().trim_end().to_owned()
+        psql
     }
 
     /// Stops the server as `pg_ctl stop -m` does: smart, fast or immediate.
