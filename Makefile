@@ -32,8 +32,8 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 	@scripts/run.sh $(TARGET)/release/jeday $(ARGS)
 
 .PHONY: test
-test: ## Run every test, against a real PostgreSQL and a real PgBouncer
-	@scripts/install-packages.sh postgresql pgbouncer
+test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy
 	cargo test --workspace --locked --no-fail-fast
 
 .PHONY: api-check

@@ -69,7 +69,7 @@ if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "${settings%/*}" ]; the
     undo+=("[ ! -e $settings.ucf-dist ] || as_root mv $settings.ucf-dist $settings")
 fi
 
-# pgbouncer would start on its usual port: Debian asks this file before it starts anything.
+# pgbouncer, nginx and haproxy would start on their usual ports: Debian asks this file before it starts anything.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null

@@ -4,9 +4,7 @@
 use crate::{
     load::Load,
     proxy::{Proxy, Weather},
-    rounds,
-    rude_clients::resident_kib,
-    seed,
+    rounds, seed,
     support::{
         metrics::Metrics,
         postgres::{Spec, TestCluster},
@@ -31,6 +29,10 @@ fn sent(server: &Server) -> (f64, f64) {
     (sum("jeday_batch_size_items_sum"), sum("jeday_batch_size_items_count"))
 }
 
+fn resident_bytes(server: &Server) -> f64 {
+    Metrics::of(server).sum("process_resident_memory_bytes", &[])
+}
+
 /// Loads a server whose database is far away. What it achieves is counted in users for each round trip, not in time:
 /// whoever fills batches and spends one round trip on each loses nothing but what the distance takes.
 fn load_from_afar(deployment: &Deployment<'_>, url: &str, round_trips: Option<&dyn Fn() -> u64>) {
@@ -46,11 +48,11 @@ fn load_from_afar(deployment: &Deployment<'_>, url: &str, round_trips: Option<&d
     assert_eq!(sent(&server), (3.0, 3.0), "who is alone waits for nobody");
     let load = Load::start(server.address(), "load", CLIENTS);
     load.await_created(5 * BATCH);
-    let (resident, (users, batches)) = (resident_kib(&server), sent(&server));
+    let (resident, (users, batches)) = (resident_bytes(&server), sent(&server));
     let (began, trips) = (Instant::now(), round_trips.map(|count| count()));
     load.await_created(20 * BATCH * rounds(1, 20));
     let (took, trips) = (began.elapsed(), round_trips.map(|count| count() - trips.unwrap()));
-    let (resident_last, (users_last, batches_last)) = (resident_kib(&server), sent(&server));
+    let (resident_last, (users_last, batches_last)) = (resident_bytes(&server), sent(&server));
     let journal = load.stop();
     journal.check(deployment);
     let (users, batches) = (users_last - users, batches_last - batches);
@@ -65,7 +67,7 @@ fn load_from_afar(deployment: &Deployment<'_>, url: &str, round_trips: Option<&d
     );
     assert!(users / batches >= 0.5 * BATCH as f64, "batches have not grown: {users} users in {batches}");
     assert!(users / trips >= 0.5 * BATCH as f64, "{trips} round trips for {users} users");
-    assert!(resident_last < resident + 8192, "{resident} KiB became {resident_last} KiB");
+    assert!(resident_last < resident + 8e6, "{resident} bytes became {resident_last}");
     assert_eq!(journal.problems("overloaded") + journal.problems("database_unavailable"), 0, "there is room and time");
     server.stop();
 }
