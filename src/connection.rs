@@ -9,12 +9,12 @@ use crate::{
         body::{self, BodyDecoder, BodyError, BodyLimits},
         forwarded,
         framing::BodyFraming,
-        head::{self, Head, HeadLimits, HeadProgress},
+        head::{self, Head, HeadLimits, HeadProgress, Method},
         network::Networks,
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
-    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE},
+    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN},
     routes::{self, Endpoint, Table, UNROUTED},
     server::Server,
     telemetry::CloseReason,
@@ -108,10 +108,16 @@ struct Pending {
 
 impl Connection<'_> {
     async fn run(&mut self) -> CloseReason {
+        let mut in_a_row = 0;
         loop {
             match self.serve_one().await {
                 Ok(Next::Request) => {}
                 Ok(Next::Close(reason)) | Err(reason) => return reason,
+            }
+            in_a_row += 1;
+            if in_a_row == REQUESTS_PER_TURN {
+                in_a_row = 0;
+                shards::yield_to_sockets().await;
             }
         }
     }
@@ -144,6 +150,8 @@ impl Connection<'_> {
                 }
                 Ok(None) => match self.fill().await {
                     Ok(()) => {}
+                    // An empty line is no request (RFC 9112 section 2.2), and what is none gets no reply.
+                    Err(Unread::Expired) if b"\r\n".starts_with(self.input.filled()) => return Err(CloseReason::Idle),
                     Err(Unread::Expired) => return self.reject(Rejection::HeaderTimeout, started).await,
                     Err(Unread::Closed(reason)) => return Err(reason),
                 },
@@ -207,7 +215,8 @@ impl Connection<'_> {
             }
             Err(rejection) => (UNROUTED, rejection.into()),
         };
-        let keep_alive = head.keep_alive && !self.server.stop().requested();
+        // What follows CONNECT may be meant for a tunnel: it is no request, and must not be taken for one.
+        let keep_alive = head.keep_alive && head.method != Method::Connect && !self.server.stop().requested();
         let mut bytes = self.server.take_output();
         let date = self.server.date();
         reply.write(&ReplyContext { keep_alive, ..ReplyContext::of(head, &date) }, &mut bytes);
@@ -255,7 +264,7 @@ impl Connection<'_> {
         }
         let mut bytes = Vec::new();
         let reply = Reply::from(rejection);
-        reply.write(&ReplyContext::closing(&self.server.date()), &mut bytes);
+        reply.write(&ReplyContext::refusing(self.input.filled(), &self.server.date()), &mut bytes);
         self.send(&bytes).await?;
         self.count(UNROUTED, reply.status, started);
         self.linger().await;
