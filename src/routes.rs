@@ -59,6 +59,25 @@ fn parameter<'p>(fixed: &str, path: &'p str) -> Option<&'p str> {
 /// A set of routes that one listener serves.
 pub type Table = [Route];
 
+/// Who is served at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// Clients, by whatever way they come.
+    Public,
+    /// The operator, who comes directly and by no website.
+    Operator,
+}
+
+impl Front {
+    /// What may be asked for there.
+    pub const fn table(self) -> &'static Table {
+        match self {
+            Front::Public => PUBLIC,
+            Front::Operator => OPERATOR,
+        }
+    }
+}
+
 const fn route(method: Method, path: &'static str, endpoint: Endpoint) -> Route {
     Route { path, method, endpoint }
 }
@@ -88,10 +107,13 @@ pub const OPERATOR: &Table = &[
     route(Method::Get, "/health", Endpoint::Health),
 ];
 
+/// The place among the metrics of what browsers ask before they send a request of another website.
+pub const PREFLIGHT: usize = NAMES.len() - 2;
+
 /// The place among the metrics of requests that reached no endpoint.
 pub const UNROUTED: usize = NAMES.len() - 1;
 
-/// Names of the endpoints for metrics, by [`Endpoint`]; the last is [`UNROUTED`].
+/// Names of the endpoints for metrics, by [`Endpoint`]; the last are [`PREFLIGHT`] and [`UNROUTED`].
 pub const NAMES: &[RouteName] = &[
     RouteName { method: "POST", path: "/auth/register" },
     RouteName { method: "POST", path: "/auth/login" },
@@ -107,6 +129,7 @@ pub const NAMES: &[RouteName] = &[
     RouteName { method: "GET", path: "/health" },
     RouteName { method: "GET", path: "/openapi.json" },
     RouteName { method: "GET", path: "/metrics" },
+    RouteName { method: "OPTIONS", path: "preflight" },
     RouteName { method: "", path: "unrouted" },
 ];
 

@@ -9,15 +9,15 @@ mod upkeep;
 use crate::{
     account::{PasswordPolicy, RoutingKey},
     batch::{GroupConfig, Window},
-    connection,
+    clock, connection,
     hardening::{
         AttachError, BacklogConfig, BacklogGauge, BacklogWorker, CoresHandle, PasswordCore, Peppers, Random,
         RandomError,
     },
     http::date::{DATE_BYTES, DateCache},
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
-    rate_limit::RateLimiter,
-    routes::{self, Table},
+    rate_limit::{ConnectionLimit, RateLimiter},
+    routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
     tokens::{AccessTokens, RefreshTokens},
 };
@@ -29,7 +29,7 @@ use std::{
     io,
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// What is counted by number, by name.
@@ -99,6 +99,8 @@ pub struct Process {
     pub refresh_tokens: RefreshTokens,
     /// Who has tried how often.
     pub rate_limiter: RateLimiter,
+    /// Who has how many connections; none when that has no bound.
+    pub connection_limit: Option<ConnectionLimit>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
@@ -132,12 +134,13 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    complaints: connection::Complaints,
 }
 
 /// What a shard is started with of its own.
 pub struct Own {
-    /// Its sockets, and what is served on each.
-    pub listeners: Vec<(Listener, &'static Table)>,
+    /// Its sockets, and who is served on each.
+    pub listeners: Vec<(Listener, Front)>,
     /// The way to the password cores near it.
     pub password_cores: CoresHandle,
     /// How it works off the durable queue, if that is its task, and where it tells how much there is.
@@ -157,9 +160,9 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let server = Rc::new(Server::new(&shard, config, process, &own.password_cores)?);
     let mut accepting = Vec::new();
-    for (listener, table) in own.listeners {
+    for (listener, front) in own.listeners {
         let acceptor = listener.start().map_err(StartError::Listen)?;
-        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, table)));
+        accepting.push(shards::spawn(accept::accept(server.clone(), acceptor, front)));
     }
     let reached = server.clone();
     shards::spawn(async move {
@@ -209,7 +212,7 @@ impl Server {
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         Ok(Server {
             random: RefCell::new(Random::new()?),
-            date: RefCell::new(DateCache::new(unix_ms() / 1000)),
+            date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
             deadlines: Deadlines::default(),
@@ -221,6 +224,7 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            complaints: connection::Complaints::default(),
         })
     }
 
@@ -274,12 +278,12 @@ impl Server {
 
     /// The time of day, in milliseconds since 1970.
     pub(crate) fn unix_ms(&self) -> u64 {
-        unix_ms()
+        clock::unix_ms()
     }
 
     /// The time of day as tokens have it, in seconds since 1970.
     pub(crate) fn unix_seconds(&self) -> i64 {
-        (unix_ms() / 1000).cast_signed()
+        (clock::unix_ms() / 1000).cast_signed()
     }
 
     /// Milliseconds since the process began, by a clock that all shards share and nobody sets.
@@ -289,6 +293,19 @@ impl Server {
 
     pub(crate) fn rate_limiter(&self) -> &RateLimiter {
         &self.process.rate_limiter
+    }
+
+    pub(crate) fn connection_limit(&self) -> Option<&ConnectionLimit> {
+        self.process.connection_limit.as_ref()
+    }
+
+    pub(crate) fn complaints(&self) -> &connection::Complaints {
+        &self.complaints
+    }
+
+    /// Whether the shard has less than half of the connections that it may: those who are to go need not hurry.
+    pub(crate) fn has_room(&self) -> bool {
+        self.deadlines.len() < self.config.connections_max / 2
     }
 
     /// Notes a security event, in the log and among the metrics.
@@ -310,7 +327,7 @@ impl Server {
 
     /// Now, as `Date` shows it.
     pub(crate) fn date(&self) -> [u8; DATE_BYTES] {
-        *self.date.borrow_mut().get(unix_ms() / 1000)
+        *self.date.borrow_mut().get(clock::unix_ms() / 1000)
     }
 
     /// A buffer to read into, from the shard's stock.
@@ -340,9 +357,4 @@ impl Server {
             self.output.set(buffer);
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).expect("the year 292277026 has not come yet")
 }

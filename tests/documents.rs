@@ -83,28 +83,64 @@ fn every_metric_that_the_readme_names_is_exported() {
     assert!(count > 0);
 }
 
-#[test]
-fn every_tuning_profile_can_be_used() {
-    let mut profiles = 0;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tuning")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(cpus) = name.strip_prefix("cores-").and_then(|rest| rest.strip_suffix(".toml")) else { continue };
-        let cpus: usize = cpus.parse().unwrap();
-        let profile = FileText { path: name.clone(), text: read(&format!("tuning/{name}")) };
-        let sources = Sources { profile: Some(&profile), ..Sources::default() };
-        let (config, _) = Config::resolve(&sources).unwrap_or_else(|error| panic!("{:?}", error.problems));
-        assert!(config.cores.request_shards.is_some_and(|shards| (1..=cpus).contains(&shards)), "{name}");
-        profiles += 1;
+/// The cores that there are profiles for.
+const PROFILES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+/// Lines `name = value` of a file, each with whether a comment stands above it. Of several together the first has it.
+fn settings_of(text: &str) -> Vec<(&str, &str, bool)> {
+    let mut commented = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        match line.split_once(" = ") {
+            Some((name, value)) if !line.starts_with('#') => found.push((name, value, commented)),
+            _ => commented = line.starts_with("# "),
+        }
     }
-    assert!(profiles > 0);
+    found
 }
 
 #[test]
-fn the_tuned_database_keeps_what_it_confirms() {
-    let text = read("tuning/postgresql.conf");
-    let settings: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once(" = ")).collect();
-    for name in ["fsync", "synchronous_commit", "full_page_writes"] {
-        assert_eq!(settings.get(name), Some(&"on"), "{name}");
+fn every_size_of_machine_has_a_profile_that_explains_each_setting() {
+    for cpus in PROFILES {
+        let name = format!("cores-{cpus}.toml");
+        let text = read(&format!("tuning/{name}"));
+        let profile = FileText { path: name.clone(), text: text.clone() };
+        let sources = Sources { profile: Some(&profile), ..Sources::default() };
+        let (config, provenance) = Config::resolve(&sources).unwrap_or_else(|error| panic!("{:?}", error.problems));
+        assert!(config.cores.request_shards.is_some_and(|shards| (1..=cpus).contains(&shards)), "{name}");
+        assert!(settings_of(&text).iter().all(|(_, _, commented)| *commented), "{name}: a setting without its reason");
+        for entry in provenance.entries().iter().filter(|entry| entry.setting.tuning) {
+            assert!(entry.source.to_string().starts_with(&name), "{name} leaves {} open", entry.setting.key);
+        }
+        assert!(read("tuning/README.md").contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn no_settings_for_a_database_risk_what_it_has_confirmed() {
+    const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
+    for cpus in PROFILES {
+        let text = read(&format!("tuning/cores-{cpus}.postgresql.conf"));
+        let settings = settings_of(&text);
+        for name in DURABLE {
+            let found: Vec<_> = settings.iter().filter(|setting| setting.0 == name).collect();
+            assert!(matches!(found[..], [(_, "on", true)]), "{cpus}: {name}: {found:?}");
+        }
+        assert!(settings.iter().all(|(_, _, commented)| *commented), "{cpus}: a setting without its reason");
+    }
+    // Whatever else is in there, under whatever name.
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tuning")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let risky = text.lines().filter(|line| !line.trim_start().starts_with('#')).find(|line| {
+            let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let off = words.iter().any(|word| matches!(*word, "off" | "false" | "no" | "0" | "local"));
+            off && DURABLE.iter().any(|name| words.contains(name))
+        });
+        assert_eq!(risky, None, "{}", path.display());
     }
 }
 

@@ -46,6 +46,12 @@ impl Context {
         &self.environment
     }
 
+    /// The file of the tuning profile, where one is named.
+    pub fn profile(&self) -> Option<PathBuf> {
+        let (path, _) = self.named(&self.files.profile, "JEDAY_PROFILE")?;
+        Some(path)
+    }
+
     /// Reads the files and resolves every setting.
     ///
     /// # Errors
@@ -63,12 +69,16 @@ impl Context {
         })?)
     }
 
+    /// A path, and whether the environment names it.
+    fn named(&self, option: &Option<PathBuf>, variable: &str) -> Option<(PathBuf, bool)> {
+        match option {
+            Some(path) => Some((path.clone(), false)),
+            None => Some((PathBuf::from(self.environment.get(variable)?), true)),
+        }
+    }
+
     fn read(&self, what: &str, option: &Option<PathBuf>, variable: &str) -> Result<Option<FileText>, CliError> {
-        let (path, from_variable) = match (option, self.environment.get(variable)) {
-            (Some(path), _) => (path.clone(), false),
-            (None, Some(path)) => (PathBuf::from(path), true),
-            (None, None) => return Ok(None),
-        };
+        let Some((path, from_variable)) = self.named(option, variable) else { return Ok(None) };
         let shown = path.display().to_string();
         let text = read_text(&path).map_err(|error| {
             let refusal = CliError::usage(format!("the {what} {shown} cannot be read: {}", plain(&error)));
@@ -81,7 +91,7 @@ impl Context {
     }
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     let file = File::open(path)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;

@@ -1,16 +1,24 @@
 //! `jeday doctor`: checks the machine and the database, each finding with its remedy. Changes nothing.
 
-use super::{CliError, Context, Everything, SettingFlags, placement, print, serve};
+mod database;
+
+use super::{
+    CliError, Context, Everything, SettingFlags,
+    placement::{self, Placement},
+    print, serve,
+};
 use crate::hardening::{Engine, Params, self_test};
-use crate::{config::Config, postgres::connect::connect, postgres::migrate};
 use serde_json::{Value, json};
-use shards::preflight::{self, Check, Verdict};
+use shards::{
+    preflight::{self, Check, Verdict},
+    topology::Plan,
+};
 use std::{fmt::Write, process::ExitCode};
 
 const AFTER_HELP: &str = "\
 Examples:
-  jeday doctor                          Kernel, io_uring, memory, huge pages, hashing
-  DB_URL=postgres://... jeday doctor    And the database's settings
+  jeday doctor                          Kernel, io_uring, limits, clocks, cores, hashing
+  DB_URL=postgres://... jeday doctor    And the database: safety, settings, connections
   jeday doctor --json
 
 The exit status is 1 when something would keep the server from starting.";
@@ -39,8 +47,10 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let _ = preflight::raise_locked_memory();
     let connections = serve::descriptors(&placement.config, &placement.plan);
     let mut checks = preflight::run(&preflight::Needs { executors, connections });
+    checks.extend(preflight::survey(&placement.topology));
+    checks.push(cores(&placement.plan));
     checks.push(argon2id(placement.hash));
-    checks.extend(database(&placement.config, context));
+    checks.extend(ask_database(&placement, context));
     print(&if args.json { format!("{:#}\n", as_json(&checks)) } else { as_text(&checks) })?;
     let worst = checks.iter().map(|check| check.verdict).max();
     Ok(if worst == Some(Verdict::Fatal) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -71,7 +81,8 @@ fn argon2id(params: Params) -> Check {
 }
 
 /// What the configured database has to say; a private cluster is looked after by `serve`.
-fn database(config: &Config, context: &Context) -> Vec<Check> {
+fn ask_database(placement: &Placement, context: &Context) -> Vec<Check> {
+    let config = &placement.config;
     let Some(url) = &config.database.url else {
         return vec![check("database", "a private cluster, kept by jeday serve", Verdict::Ok, None)];
     };
@@ -79,32 +90,18 @@ fn database(config: &Config, context: &Context) -> Vec<Check> {
         Ok(target) => target,
         Err(error) => return vec![check("database", "unusable address", Verdict::Fatal, Some(error.to_string()))],
     };
-    let options = serve::options(&config.database);
-    let found = shards::block_on(async {
-        let link = match connect(&target, &options).await {
-            Ok(link) => link,
-            Err(error) => return vec![check("database", &target.to_string(), Verdict::Fatal, Some(error.to_string()))],
-        };
-        let server = link.server();
-        let pooled = if server.pooled { ", through a pooler: statements are not kept prepared" } else { "" };
-        let encrypted = if server.encrypted { ", encrypted" } else { "" };
-        let value = format!("PostgreSQL {} at {}{encrypted}{pooled}", server.version, server.place);
-        let durability = match &server.weakness {
-            None => check("durability", "confirmed registrations survive a crash", Verdict::Ok, None),
-            Some(weakness) => check(
-                "durability",
-                &format!("{} = {}: {}", weakness.setting, weakness.value, weakness.danger),
-                Verdict::Warning,
-                Some(weakness.remedy.to_owned()),
-            ),
-        };
-        let schema = match migrate::check(link.client()).await {
-            Ok(()) => check("schema", &format!("version {}", migrate::required_version()), Verdict::Ok, None),
-            Err(problem) => check("schema", "not this version's", Verdict::Fatal, Some(problem.to_string())),
-        };
-        vec![check("database", &value, Verdict::Ok, None), durability, schema]
-    });
+    let connections = serve::database_connections(config, &placement.plan) as u64;
+    let found = shards::block_on(database::checks(&target, &serve::options(&config.database), connections));
     found.unwrap_or_else(|error| vec![check("database", "not asked", Verdict::Fatal, Some(error.to_string()))])
+}
+
+/// How the cores are divided; what speaks against it is in the plan's own notes.
+fn cores(plan: &Plan) -> Check {
+    let count = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let value =
+        format!("{}, {}", count(plan.shards.len(), "request shard"), count(plan.password_cores.len(), "password core"));
+    let verdict = if plan.notes.is_empty() { Verdict::Ok } else { Verdict::Warning };
+    check("cores", &value, verdict, (!plan.notes.is_empty()).then(|| plan.notes.join(" ")))
 }
 
 fn check(name: &'static str, value: &str, verdict: Verdict, remedy: Option<String>) -> Check {

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+pub mod bench;
 mod completions;
 pub mod config;
 mod context;
@@ -69,6 +70,7 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Plan(plan::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -101,6 +103,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) 
         Command::Keygen(args) => keygen::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Plan(args) => plan::run(&args, &context),
+        Command::Bench(args) => bench::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

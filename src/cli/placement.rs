@@ -17,13 +17,23 @@ pub(super) struct Placement {
 
 /// Reads the machine and resolves the settings, with what the plan makes of the machine as the topology's suggestion.
 pub(super) fn resolve(context: &Context, values: &CliValues) -> Result<Placement, CliError> {
-    place(context, values, |asked, _| (asked.request_shards, asked.password_cores))
+    resolve_on(context, values, read()?)
+}
+
+/// The same for a machine that need not be this one.
+pub(super) fn resolve_on(context: &Context, values: &CliValues, topology: Topology) -> Result<Placement, CliError> {
+    place(context, values, topology, |asked, _| (asked.request_shards, asked.password_cores))
+}
+
+/// This machine.
+pub(super) fn read() -> Result<Topology, CliError> {
+    topology::read().map_err(|error| CliError::failed(&error))
 }
 
 /// The same for a process that only hashes: every CPU is a password core, and one shard, which has little to do, shares
 /// one of them.
 pub(super) fn resolve_for_worker(context: &Context, values: &CliValues) -> Result<Placement, CliError> {
-    place(context, values, |asked, topology| {
+    place(context, values, read()?, |asked, topology| {
         let usable = asked.cpus.as_ref().map_or(topology.cores.len(), |cpus| cpus.as_slice().len());
         (Some(1), asked.password_cores.or(Some(usable)))
     })
@@ -32,10 +42,10 @@ pub(super) fn resolve_for_worker(context: &Context, values: &CliValues) -> Resul
 fn place(
     context: &Context,
     values: &CliValues,
+    topology: Topology,
     counts: impl Fn(&Cores, &Topology) -> (Option<usize>, Option<usize>),
 ) -> Result<Placement, CliError> {
     let (asked, _) = context.settings(values, Suggestions::none())?;
-    let topology = topology::read().map_err(|error| CliError::failed(&error))?;
     let (request_shards, password_cores) = counts(&asked.cores, &topology);
     let hash = params(&asked.hardening)?;
     let request = PlanRequest {
@@ -44,7 +54,10 @@ fn place(
         cpus: asked.cores.cpus.as_ref().map(|cpus| cpus.as_slice().to_vec()),
         password_worker_bytes: hash.memory_bytes(),
     };
-    let plan = topology::plan(&topology, &request).map_err(|error| CliError::failed(&error))?;
+    let plan = topology::plan(&topology, &request).map_err(|error| {
+        CliError::failed(&error)
+            .with_hint("settings of [cores] ask for it; jeday plan --cores N shows them on another machine")
+    })?;
     let suggestions = Suggestions::none()
         .with("cores.request_shards", plan.shards.len())
         .with("cores.password_cores", plan.password_cores.len());

@@ -18,7 +18,7 @@ use crate::{
     http::{body::BodyLimits, head::HeadLimits},
     limits::{self, BACKLOG_WORKERS},
     postgres::cluster::{Cluster, ClusterEvent},
-    routes,
+    routes::Front,
     server::{self, Policy, SessionLimits},
     telemetry::{self, LogGuard, Registry},
 };
@@ -161,13 +161,13 @@ fn own(
         .map(|(shard, listener)| {
             let leads = plan.groups.iter().any(|group| group.shards.first() == Some(&shard));
             server::Own {
-                listeners: listener.into_iter().map(|listener| (listener, routes::PUBLIC)).collect(),
+                listeners: listener.into_iter().map(|listener| (listener, Front::Public)).collect(),
                 password_cores: password_cores.handle(shard),
                 backlog: backlog.clone().filter(|_| leads).map(|config| (config, gauge.clone())),
             }
         })
         .collect();
-    own[0].listeners.extend(operator.map(|(_, listener)| (listener, routes::OPERATOR)));
+    own[0].listeners.extend(operator.map(|(_, listener)| (listener, Front::Operator)));
     own
 }
 
@@ -279,7 +279,8 @@ pub(super) fn descriptors(config: &config::Config, plan: &Plan) -> u64 {
     (config.server.connections_max + database_connections(config, plan)) as u64
 }
 
-fn database_connections(config: &config::Config, plan: &Plan) -> usize {
+/// Connections to the database that the process opens.
+pub(super) fn database_connections(config: &config::Config, plan: &Plan) -> usize {
     let config::Database { write_connections, read_connections, .. } = config.database;
     // Those of the workers on the durable queue, and one for the checks at start.
     plan.shards.len() * (write_connections + read_connections) + plan.groups.len() * BACKLOG_WORKERS + 1
@@ -316,6 +317,8 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
             idle_timeout: server.idle_timeout,
             write_timeout: server.write_timeout,
             trusted_proxies: server.trusted_proxies.clone(),
+            proxy_protocol: server.proxy_protocol == config::ProxyProtocol::Required,
+            cors_origins: Some(server.cors_origins.clone()).filter(|origins| !origins.is_empty()),
         },
         connections_max: (server.connections_max / plan.shards.len()).max(1),
         write: group_config(&config.database, database, config.database.write_connections),

@@ -5,7 +5,7 @@
 //! (built-in default, topology, tuning profile, file, environment, command line; the later wins) and says in
 //! [`Provenance`] where each value came from.
 
-use crate::http::network::Networks;
+use crate::http::{cors::Origins, network::Networks};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub use values::cpus::CpuList;
 pub use values::database_url::mask as mask_database_url;
 pub use values::listen::ListenAddress;
 pub use values::secret::{MASK, SYMMETRIC_KEY_BYTES, SecretText, SymmetricKey};
-pub use values::words::{Argon2Preset, LogFormat, LogLevel, Prepare, TokenMode};
+pub use values::words::{Argon2Preset, LogFormat, LogLevel, Prepare, ProxyProtocol, TokenMode};
 
 /// Everything that can be set. The meaning, range and default of each field stand in [`settings::SETTINGS`].
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +74,8 @@ pub struct Server {
     pub backlog: usize,
     /// Open connections, over all shards.
     pub connections_max: usize,
+    /// Open connections of one address, over all shards; 0 sets no limit.
+    pub connections_per_address_max: usize,
     /// From the first byte of a request to the end of its header.
     pub header_timeout: Duration,
     /// From the end of the header to the end of the body.
@@ -92,6 +94,10 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Proxies that are believed when they say whom they forward for.
     pub trusted_proxies: Networks,
+    /// Whether connections begin with a proxy's header.
+    pub proxy_protocol: ProxyProtocol,
+    /// Websites whose pages may read replies.
+    pub cors_origins: Origins,
 }
 
 /// The operator's HTTP front.

@@ -1,6 +1,7 @@
 //! Checks between settings, once each is right for itself. Never changes a value.
 
 use super::Config;
+use super::ProxyProtocol;
 use super::error::Problem;
 use super::provenance::Provenance;
 
@@ -80,6 +81,12 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     require(!clashes, "metrics.address", "must not take the port of", "server.address");
     if clashes && let Some(problem) = problems.last_mut() {
         problem.hint = Some("give --metrics-address another port, or turn it off".to_owned());
+    }
+    let server = &config.server;
+    if server.proxy_protocol == ProxyProtocol::Required && server.trusted_proxies.is_empty() {
+        let [required, none] = ["server.proxy_protocol", "server.trusted_proxies"].map(|key| provenance.describe(key));
+        let problem = Problem::new(format!("{required} believes the headers of trusted proxies only: {none}"));
+        problems.push(problem.hint("give server.trusted_proxies the addresses that your proxies connect from"));
     }
     problems
 }

@@ -10,9 +10,9 @@ use super::sources::{Given, Source, Suggestions};
 use super::state_directory::state_directory;
 use super::{
     Argon2Preset, Cluster, Config, Cores, Database, Hardening, Keys, Limits, ListenAddress, Log, LogFormat, LogLevel,
-    Login, Metrics, Passwords, Prepare, Registration, Server, TokenMode, Tokens, relations,
+    Login, Metrics, Passwords, Prepare, ProxyProtocol, Registration, Server, TokenMode, Tokens, relations,
 };
-use crate::http::network::Network;
+use crate::http::{cors::Origins, network::Network};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,6 +139,7 @@ fn blank() -> Config {
             address: address.clone(),
             backlog: usize::MAX,
             connections_max: usize::MAX,
+            connections_per_address_max: usize::MAX,
             header_timeout: Duration::MAX,
             body_timeout: Duration::MAX,
             idle_timeout: Duration::MAX,
@@ -148,6 +149,8 @@ fn blank() -> Config {
             share_address: true,
             drain_timeout: Duration::MAX,
             trusted_proxies: [Network::from(IpAddr::V4(Ipv4Addr::BROADCAST))].into_iter().collect(),
+            proxy_protocol: ProxyProtocol::Required,
+            cors_origins: Origins::parse("http://blank.invalid").unwrap_or_default(),
         },
         metrics: Metrics { address: Some(address) },
         database: Database {

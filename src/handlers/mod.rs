@@ -11,6 +11,7 @@ mod me;
 mod metrics;
 mod openapi;
 mod paseto_keys;
+mod preflight;
 mod refresh;
 pub mod register;
 pub mod rejection;
@@ -20,6 +21,7 @@ mod sessions;
 mod tokens;
 mod user;
 
+pub use preflight::preflight;
 pub use rejection::Rejection;
 pub use reply::Reply;
 

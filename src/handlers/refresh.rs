@@ -10,6 +10,7 @@ use super::{
     tokens::{self, Grant},
 };
 use crate::{
+    account::UserId,
     limits::ROTATIONS_RACED_MAX,
     postgres::statements::{
         end_session,
@@ -18,7 +19,7 @@ use crate::{
     },
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
-    tokens::{RefreshDecision, RefreshToken, decide},
+    tokens::{RefreshDecision, RefreshToken, SEED_BYTES, decide},
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
@@ -26,23 +27,27 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let missing = || refused([(Field::RefreshToken, Some(FieldProblem::Missing))]);
     let sent = sent.ok_or_else(missing)?;
     let token = RefreshToken::parse(&sent).map_err(|_| Rejection::RefreshTokenInvalid)?;
-    let grace_ms = i64::try_from(server.policy().refresh_grace.as_millis()).unwrap_or(i64::MAX);
+    if !server.refresh_tokens().issued(&token) {
+        return Err(Rejection::RefreshTokenInvalid);
+    }
+    let policy = server.policy();
+    let grace_ms = i64::try_from(policy.refresh_grace.as_millis()).unwrap_or(i64::MAX);
     for _ in 0..ROTATIONS_RACED_MAX {
+        // Nearly always it is the present token, and this is all.
+        if let Some(Rotated { user, seed }) =
+            ask(&server.statements().rotate_session, rotation(server, request, &token)).await?
+        {
+            return grant(server, &token, &user, &seed, token.generation() + 1);
+        }
         let stored = ask(&server.statements().find_refresh, *token.session()).await?;
-        // Whoever does not hold a token of this session learns nothing of it, not even that it exists.
-        let stored = stored.filter(|stored| server.refresh_tokens().matches(&token, &stored.seed));
-        let stored = stored.ok_or(Rejection::RefreshTokenInvalid)?;
+        // Whoever has a key but no token of this session learns nothing of it, not even that it exists.
+        let stored = stored.filter(|stored| token.proves(&stored.seed)).ok_or(Rejection::RefreshTokenInvalid)?;
         match decide(token.generation(), stored.generation, stored.rotated_ms_ago.cast_signed(), grace_ms) {
-            RefreshDecision::Rotate => {
-                may_enter(stored.status, server.policy().pending_may_log_in)?;
-                if rotate(server, request, &token).await? {
-                    return grant(server, &token, &stored, stored.generation + 1);
-                }
-                // Somebody else was faster with the same token: what is stored now says what that makes of this one.
-            }
+            // Either the user is shut out, or was until a moment ago.
+            RefreshDecision::Rotate => may_enter(stored.status, policy.pending_may_log_in)?,
             RefreshDecision::SameSuccessor => {
-                may_enter(stored.status, server.policy().pending_may_log_in)?;
-                return grant(server, &token, &stored, stored.generation);
+                may_enter(stored.status, policy.pending_may_log_in)?;
+                return grant(server, &token, &stored.user, &stored.seed, stored.generation);
             }
             RefreshDecision::Theft => return Err(revoke(server, request, &token, &stored).await?),
             RefreshDecision::NotIssued => return Err(Rejection::RefreshTokenInvalid),
@@ -51,21 +56,28 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     Err(Rejection::CredentialChanging)
 }
 
-async fn rotate(server: &Server, request: Request<'_>, token: &RefreshToken) -> Result<bool, Rejection> {
-    let limits = &server.policy().sessions;
-    let rotation = rotate_session::Item {
+fn rotation(server: &Server, request: Request<'_>, token: &RefreshToken) -> rotate_session::Item {
+    let policy = server.policy();
+    rotate_session::Item {
         session: *token.session(),
         generation: token.generation(),
+        proof: *token.proof(),
+        pending_may: policy.pending_may_log_in,
         ip: request.known_client(),
         user_agent: request.user_agent(),
-        idle: limits.idle,
-        absolute: limits.absolute,
-    };
-    Ok(ask(&server.statements().rotate_session, rotation).await? == Rotated::Rotated)
+        idle: policy.sessions.idle,
+        absolute: policy.sessions.absolute,
+    }
 }
 
-fn grant(server: &Server, token: &RefreshToken, stored: &Stored, generation: u32) -> Result<Reply, Rejection> {
-    tokens::reply(server, &Grant { user: &stored.user, session: token.session(), generation, seed: &stored.seed }, None)
+fn grant(
+    server: &Server,
+    token: &RefreshToken,
+    user: &UserId,
+    seed: &[u8; SEED_BYTES],
+    generation: u32,
+) -> Result<Reply, Rejection> {
+    tokens::reply(server, &Grant { user, session: token.session(), generation, seed }, None)
 }
 
 /// Ends the session of a token that came back too late; the answer is an error, the end is committed all the same.

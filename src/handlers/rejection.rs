@@ -48,6 +48,7 @@ pub enum Rejection {
     HeaderTimeout,
     BodyTimeout,
     TooManyConnections,
+    TooManyConnectionsOfAddress,
     QueueFull,
     Unanswered(Unanswered),
     Internal,
@@ -177,6 +178,7 @@ impl Rejection {
             Rejection::HeaderTimeout => (Status::RequestTimeout, "header_timeout"),
             Rejection::BodyTimeout => (Status::RequestTimeout, "body_timeout"),
             Rejection::TooManyConnections => (Status::ServiceUnavailable, "too_many_connections"),
+            Rejection::TooManyConnectionsOfAddress => (Status::ServiceUnavailable, "too_many_connections_of_address"),
             Rejection::QueueFull => (Status::ServiceUnavailable, "overloaded"),
             Rejection::Unanswered(Unanswered::Unavailable) => (Status::ServiceUnavailable, "database_unavailable"),
             Rejection::Unanswered(Unanswered::Unknown) => (Status::ServiceUnavailable, "outcome_unknown"),
@@ -218,6 +220,9 @@ impl Rejection {
             Rejection::HeaderTimeout => "the request's header took too long to arrive".into(),
             Rejection::BodyTimeout => "the request's body took too long to arrive".into(),
             Rejection::TooManyConnections => "too many connections are open: try again".into(),
+            Rejection::TooManyConnectionsOfAddress => {
+                "too many connections of your address are open: close some, or try again".into()
+            }
             Rejection::QueueFull => "too many requests are waiting: try again".into(),
             Rejection::Unanswered(Unanswered::Unavailable) => {
                 "the request could not be stored now and was not: try again".into()
@@ -360,6 +365,7 @@ mod tests {
         for rejection in [
             Rejection::QueueFull,
             Rejection::TooManyConnections,
+            Rejection::TooManyConnectionsOfAddress,
             Rejection::Unanswered(Unanswered::Unavailable),
             Rejection::Unanswered(Unanswered::Unknown),
         ] {

@@ -5,6 +5,7 @@
 use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
     account::UserId,
+    clock,
     limits::{
         BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
         RECONNECT_PAUSE_MAX,
@@ -23,7 +24,7 @@ use std::{
     collections::VecDeque,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// How the queue is worked off.
@@ -201,6 +202,5 @@ fn drop_unreadable(claimed: &Claimed) -> Option<Written> {
 }
 
 fn claimable_before() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.saturating_sub(CLAIM_AGE).as_millis()).unwrap_or(u64::MAX)
+    clock::unix_ms().saturating_sub(CLAIM_AGE.as_millis() as u64)
 }

@@ -16,7 +16,7 @@ pub mod record;
 pub mod self_test;
 pub mod weak;
 
-pub use argon2id::{Engine, HashMemory};
+pub use argon2id::{Engine, HashError, HashMemory};
 pub use backlog::{BacklogConfig, BacklogGauge, BacklogWorker};
 pub use core::{
     CoresConfig, CoresError, CoresHandle, CoresReport, CoresReporter, GroupReport, PasswordCores, worker_count,

@@ -6,6 +6,7 @@
 
 pub mod bearer;
 pub mod body;
+pub mod cors;
 pub mod date;
 pub mod field;
 pub mod forwarded;
@@ -14,6 +15,7 @@ pub mod head;
 pub mod media_type;
 pub mod network;
 pub mod path;
+pub mod proxy_protocol;
 pub mod response;
 pub mod status;
 

@@ -26,6 +26,8 @@ pub struct ReplyContext<'a> {
     pub head_only: bool,
     /// The value of `Date`, from a [`DateCache`](super::date::DateCache).
     pub date: &'a [u8; DATE_BYTES],
+    /// Fields that come from who asks, whatever is answered.
+    pub fields: &'a [Field<'a>],
 }
 
 impl<'a> ReplyContext<'a> {
@@ -36,12 +38,13 @@ impl<'a> ReplyContext<'a> {
             keep_alive: head.keep_alive,
             head_only: matches!(head.method, Method::Head),
             date,
+            fields: &[],
         }
     }
 
     /// The context of a reply without a request: the connection is closed behind it.
     pub const fn closing(date: &'a [u8; DATE_BYTES]) -> Self {
-        Self { version: Version::Http11, keep_alive: false, head_only: false, date }
+        Self { version: Version::Http11, keep_alive: false, head_only: false, date, fields: &[] }
     }
 
     /// The context of a reply to what could not be read as a request, `sent` so far: the connection is closed behind
@@ -139,9 +142,13 @@ impl Template {
     }
 }
 
-/// Everything from `Date` to the body. Lengths are not declared where RFC 9110 section 8.6 forbids or spares them.
+/// Everything from the fields of the context to the body. Lengths are not declared where RFC 9110 section 8.6 forbids
+/// or spares them.
 #[inline]
 fn write_variable_part(status: Status, context: &ReplyContext<'_>, body: &[u8], out: &mut Vec<u8>) {
+    for field in context.fields {
+        field.write(out);
+    }
     out.extend_from_slice(b"Date: ");
     out.extend_from_slice(context.date);
     if status.has_body() {

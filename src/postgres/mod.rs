@@ -1,9 +1,11 @@
 //! Everything that speaks to PostgreSQL.
 
 pub mod backlog;
+pub mod capacity;
 pub mod claim;
 pub mod cluster;
 pub mod connect;
+pub mod examination;
 pub mod link;
 pub mod migrate;
 pub mod sqlstate;

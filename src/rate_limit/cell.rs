@@ -3,19 +3,18 @@
 //!
 //! Invariant of an admission: `level < free`, or `since + delay(level - free) <= now`.
 
+use super::sets::{TAG_BITS, tag_of, tagged};
 use std::time::Duration;
 
-/// Bits of the tag, the level and the time. The tag tells 2^24 keys of one set apart; the level holds every number of
-/// free failures that can be set; the time goes round in 97 days, after which a cell that nobody touched meanwhile
-/// looks new once more: it costs one delay.
-const TAG_BITS: u32 = 24;
+/// Bits of the level and the time, behind the tag. The level holds every number of free failures that can be set; the
+/// time goes round in 97 days, after which a cell that nobody touched meanwhile looks new once more: it costs one
+/// delay.
 const LEVEL_BITS: u32 = 14;
 const TICK_BITS: u32 = 26;
 
 /// Ticks in a second: a delay is told in whole seconds, so an eighth is fine enough.
 const TICKS_PER_SECOND: u64 = 8;
 
-pub(super) const TAG_MAX: u32 = (1 << TAG_BITS) - 1;
 const LEVEL_MAX: u32 = (1 << LEVEL_BITS) - 1;
 const TICK_MASK: u32 = (1 << TICK_BITS) - 1;
 
@@ -125,15 +124,11 @@ impl Cell {
 
     /// The tag of what never was written is 0, which no key has.
     pub(super) fn decode(word: u64) -> Self {
-        Self {
-            tag: (word >> (LEVEL_BITS + TICK_BITS)) as u32,
-            level: (word >> TICK_BITS) as u32 & LEVEL_MAX,
-            since: Tick(word as u32 & TICK_MASK),
-        }
+        Self { tag: tag_of(word), level: (word >> TICK_BITS) as u32 & LEVEL_MAX, since: Tick(word as u32 & TICK_MASK) }
     }
 
     pub(super) fn encode(self) -> u64 {
-        u64::from(self.tag) << (LEVEL_BITS + TICK_BITS) | u64::from(self.level) << TICK_BITS | u64::from(self.since.0)
+        tagged(self.tag) | u64::from(self.level) << TICK_BITS | u64::from(self.since.0)
     }
 
     pub(super) fn tag(self) -> u32 {

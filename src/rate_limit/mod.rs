@@ -1,5 +1,6 @@
 //! Limits on guessing, held in memory and shared by all shards: wrong passwords for an account and from an address, and
-//! registrations from an address. Never keeps an email or an address, reads no clock, asks no other server.
+//! registrations from an address; and on the connections that an address has open. Never keeps an email or an address,
+//! reads no clock, asks no other server.
 //!
 //! An attempt is counted before its password is checked, and a right one is taken back afterwards: however many guesses
 //! run at once, over however many shards, of N allowed wrong ones exactly N get through. Whoever has used them up gets
@@ -28,14 +29,18 @@ use crate::limits::{
 };
 use cell::{Rule, Tick, Wait};
 use hash::Hasher;
+use sets::Key;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use table::{Key, Table};
+use table::Table;
 
 mod cell;
+mod connections;
 mod hash;
+mod sets;
 mod table;
 
+pub use connections::{ConnectionLimit, OpenConnection};
 pub use hash::{HASH_KEY_BYTES, network};
 
 /// How much is allowed. 0 sets no limit; more than 10,000 count as 10,000.

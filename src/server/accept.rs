@@ -4,14 +4,14 @@ use super::Server;
 use crate::{
     connection,
     limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL},
-    routes::Table,
+    routes::Front,
     telemetry::RateLimited,
 };
 use shards::Acceptor;
 use std::{rc::Rc, time::Instant};
 
 /// Takes connections in until the shard is told to stop, then those that the kernel has completed already.
-pub(super) async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'static Table) {
+pub(super) async fn accept(server: Rc<Server>, acceptor: Acceptor, front: Front) {
     let complaints = RateLimited::new(COMPLAINT_INTERVAL);
     let mut in_a_row = 0;
     while !server.stop.requested() {
@@ -22,7 +22,7 @@ pub(super) async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'stat
         };
         match futures_lite::future::or(next, stopped).await {
             Some(Ok(stream)) => {
-                admit(&server, stream, table);
+                admit(&server, stream, front);
                 in_a_row += 1;
                 if in_a_row == ACCEPTS_PER_TURN {
                     in_a_row = 0;
@@ -43,12 +43,12 @@ pub(super) async fn accept(server: Rc<Server>, acceptor: Acceptor, table: &'stat
     while server.deadlines.len() < server.config.connections_max
         && let Some(stream) = acceptor.accept_waiting()
     {
-        admit(&server, stream, table);
+        admit(&server, stream, front);
     }
 }
 
 /// Admits a connection, or turns it away when the shard has as many as it may.
-fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
+fn admit(server: &Rc<Server>, stream: shards::Stream, front: Front) {
     if server.deadlines.len() >= server.config.connections_max {
         server.metrics.connections.refused.inc();
         shards::spawn(connection::turn_away(server.clone(), stream)).detach();
@@ -56,6 +56,6 @@ fn admit(server: &Rc<Server>, stream: shards::Stream, table: &'static Table) {
         server.metrics.connections.accepted.inc();
         // Watched from here on, not from the task's first turn: it counts in the bound, and draining waits for it.
         let watch = server.deadlines.watch();
-        shards::spawn(connection::serve(server.clone(), stream, watch, table)).detach();
+        shards::spawn(connection::serve(server.clone(), stream, watch, front)).detach();
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::clock;
 
 /// The unit of times in `/proc/*/stat`. The kernel fixes it at 100 for user space on every architecture
 /// that Jeday is built for, whatever its own tick is (`USER_HZ`, proc(5)).
@@ -118,8 +119,7 @@ pub(super) fn start_time_ms() -> Option<u64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let started_after_boot_ms = stat_field(&stat, 22)? * NANOS_PER_TICK / 1_000_000;
     let since_boot_ms = nanos(clock_gettime(ClockId::Boottime)) / 1_000_000;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_millis() as u64;
-    now_ms.checked_sub(since_boot_ms.checked_sub(started_after_boot_ms)?)
+    clock::unix_ms().checked_sub(since_boot_ms.checked_sub(started_after_boot_ms)?)
 }
 
 fn nanos(time: Timespec) -> u64 {
@@ -190,8 +190,7 @@ mod tests {
         assert!(stats.resident_bytes.unwrap() > 100_000);
         assert!(stats.virtual_bytes.unwrap() >= stats.resident_bytes.unwrap());
         assert!(stats.open_fds.unwrap() >= 3);
-        let age_ms =
-            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 - start_time_ms().unwrap();
+        let age_ms = clock::unix_ms() - start_time_ms().unwrap();
         assert!(age_ms < 3_600_000, "started {age_ms} ms ago");
     }
 }

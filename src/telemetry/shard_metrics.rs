@@ -75,10 +75,14 @@ pub enum CloseReason {
     Finished,
     /// The server is stopping.
     Drain,
+    /// Its address had as many as it may.
+    AddressFull,
+    /// It had to come from a trusted proxy, and did not.
+    Stranger,
 }
 
 impl CloseReason {
-    pub(super) const ALL: [(Self, &'static str); 8] = [
+    pub(super) const ALL: [(Self, &'static str); 10] = [
         (Self::Idle, "idle"),
         (Self::HeaderTimeout, "header_timeout"),
         (Self::BodyTimeout, "body_timeout"),
@@ -87,6 +91,8 @@ impl CloseReason {
         (Self::Peer, "peer"),
         (Self::Finished, "finished"),
         (Self::Drain, "drain"),
+        (Self::AddressFull, "address_full"),
+        (Self::Stranger, "stranger"),
     ];
 }
 

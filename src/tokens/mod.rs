@@ -10,7 +10,7 @@ pub mod rotation;
 
 pub use claims::{Claims, TOKEN_ID_BYTES};
 pub use paseto::{AccessConfig, AccessConfigError, AccessMode, AccessTokens, IssueError};
-pub use refresh::{NoRefreshKey, RefreshToken, RefreshTokenError, RefreshTokens};
+pub use refresh::{NoRefreshKey, RefreshToken, RefreshTokenError, RefreshTokens, SEED_BYTES};
 pub use rejected::TokenRejected;
 pub use rotation::{RefreshDecision, decide};
 

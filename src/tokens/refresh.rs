@@ -1,13 +1,15 @@
 //! Refresh tokens: `<session id>.<generation>.<secret>`, the secret in the Base64 of RFC 4648 section 5 without
-//! padding. It is HMAC-SHA-256 (RFC 2104) under the refresh key over seed || session id || generation, so that it can
-//! be computed again and need not be stored: a database without the key, or the key without a database, makes none.
-//! Never compares a secret but in constant time.
+//! padding. Its first half, the proof, is from SHA-256 over seed || generation, so that the database can check it with
+//! the statement that rotates; the second is from HMAC-SHA-256 (RFC 2104) under the refresh key over all the rest, so
+//! that what was not issued here never gets to the database. Both can be computed again and need not be stored: a
+//! database without the key makes none, nor the key without a database, old tokens or not. Never compares a secret but
+//! in constant time.
 
 use std::fmt::Write;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -18,7 +20,13 @@ use crate::keys::{KeyKind, Keys};
 /// Length of the random seed of a session, in bytes.
 pub const SEED_BYTES: usize = 16;
 
-const SECRET_BYTES: usize = 32;
+/// Length of a proof, in bytes.
+pub const PROOF_BYTES: usize = 16;
+
+/// Half of what HMAC-SHA-256 gives, the least that RFC 2104 section 5 advises.
+const TAG_BYTES: usize = 16;
+
+const SECRET_BYTES: usize = PROOF_BYTES + TAG_BYTES;
 
 const SECRET_CHARS: usize = (4 * SECRET_BYTES).div_ceil(3);
 
@@ -31,11 +39,12 @@ pub const REFRESH_TOKEN_BYTES_MAX: usize = SessionId::TEXT_BYTES + 1 + GENERATIO
 /// The highest generation: a session's is stored in 31 bits. One refresh a second gets there in 68 years.
 pub const GENERATION_MAX: u32 = i32::MAX as u32;
 
-/// A refresh token as it was presented. Its secret proves nothing until [`RefreshTokens::matches`] says so.
+/// A refresh token as it was presented. It proves nothing until [`RefreshTokens::issued`] and the session's seed do.
 pub struct RefreshToken {
     session: SessionId,
     generation: u32,
-    secret: Zeroizing<[u8; SECRET_BYTES]>,
+    proof: Zeroizing<[u8; PROOF_BYTES]>,
+    tag: [u8; TAG_BYTES],
 }
 
 /// Text that is no refresh token. Never repeats any of it.
@@ -73,11 +82,13 @@ impl RefreshToken {
         let one_spelling = session.encode(&mut [0; SessionId::TEXT_BYTES]) == id
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && (digits == "0" || !digits.starts_with('0'));
-        if one_spelling && decoded == SECRET_BYTES && generation <= GENERATION_MAX {
-            Ok(Self { session, generation, secret })
-        } else {
-            Err(RefreshTokenError)
+        if !one_spelling || decoded != SECRET_BYTES || generation > GENERATION_MAX {
+            return Err(RefreshTokenError);
         }
+        let (mut proof, mut tag) = (Zeroizing::new([0; PROOF_BYTES]), [0; TAG_BYTES]);
+        proof.copy_from_slice(&secret[..PROOF_BYTES]);
+        tag.copy_from_slice(&secret[PROOF_BYTES..]);
+        Ok(Self { session, generation, proof, tag })
     }
 
     /// The session that it is for.
@@ -90,6 +101,18 @@ impl RefreshToken {
     #[must_use]
     pub const fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// What shows that whoever made it knew the session's seed.
+    #[must_use]
+    pub fn proof(&self) -> &[u8; PROOF_BYTES] {
+        &self.proof
+    }
+
+    /// Whether it is of the session that has this seed. Takes the same time for every proof.
+    #[must_use]
+    pub fn proves(&self, seed: &[u8; SEED_BYTES]) -> bool {
+        proof(self.generation, seed).ct_eq(&*self.proof).into()
     }
 }
 
@@ -110,7 +133,10 @@ impl RefreshTokens {
     #[must_use]
     pub fn issue(&self, session: &SessionId, generation: u32, seed: &[u8; SEED_BYTES]) -> String {
         let mac = self.0.first().expect("refresh tokens always have a key");
-        let secret = secret(mac, session, generation, seed);
+        let proof = proof(generation, seed);
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        secret[..PROOF_BYTES].copy_from_slice(&*proof);
+        secret[PROOF_BYTES..].copy_from_slice(&tag(mac, session, generation, &proof));
         let mut encoded = Zeroizing::new([0; SECRET_CHARS]);
         let encoded = Base64UrlUnpadded::encode(secret.as_slice(), encoded.as_mut_slice())
             .expect("the buffer is as long as the encoding");
@@ -120,28 +146,34 @@ impl RefreshTokens {
         text
     }
 
-    /// Whether the token's secret is the one of its session, whose seed this is. Takes the same time for every secret.
+    /// Whether the token was issued under one of the keys, for whichever session it says. Takes the same time for every
+    /// token.
     #[must_use]
-    pub fn matches(&self, token: &RefreshToken, seed: &[u8; SEED_BYTES]) -> bool {
+    pub fn issued(&self, token: &RefreshToken) -> bool {
         let right = self.0.iter().fold(Choice::from(0), |right, mac| {
-            right | secret(mac, &token.session, token.generation, seed).ct_eq(&*token.secret)
+            right | tag(mac, &token.session, token.generation, &token.proof).ct_eq(&token.tag)
         });
         right.into()
     }
 }
 
-fn secret(
-    mac: &Hmac<Sha256>,
-    session: &SessionId,
-    generation: u32,
-    seed: &[u8; SEED_BYTES],
-) -> Zeroizing<[u8; SECRET_BYTES]> {
-    // Every part has a fixed length, so no two sessions or generations share a message.
+/// The statement that rotates computes the same.
+fn proof(generation: u32, seed: &[u8; SEED_BYTES]) -> Zeroizing<[u8; PROOF_BYTES]> {
+    let digest = Zeroizing::new(<[u8; 32]>::from(
+        Sha256::new().chain_update(seed).chain_update(generation.to_be_bytes()).finalize(),
+    ));
+    let mut proof = Zeroizing::new([0; PROOF_BYTES]);
+    proof.copy_from_slice(&digest[..PROOF_BYTES]);
+    proof
+}
+
+fn tag(mac: &Hmac<Sha256>, session: &SessionId, generation: u32, proof: &[u8; PROOF_BYTES]) -> [u8; TAG_BYTES] {
+    // Every part has a fixed length, so no two tokens share a message.
     let mut mac = mac.clone();
-    mac.update(seed);
+    mac.update(proof);
     mac.update(session.as_bytes());
     mac.update(&generation.to_be_bytes());
-    Zeroizing::new(mac.finalize().into_bytes().into())
+    *mac.finalize().into_bytes().first_chunk().expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]
@@ -163,19 +195,19 @@ mod tests {
         SESSION.parse().unwrap()
     }
 
-    // python: hmac.new(bytes(32), bytes([7] * 16) + uuid.bytes + (3).to_bytes(4), 'sha256')
+    // python: proof = sha256(bytes([7] * 16) + (3).to_bytes(4)).digest()[:16]
+    //         proof + hmac.digest(bytes(32), proof + uuid.bytes + (3).to_bytes(4), 'sha256')[:16]
     #[test]
     fn a_secret_equals_one_computed_elsewhere() {
         let text = tokens(KEY).issue(&session(), 3, &SEED);
-        assert_eq!(text, format!("{SESSION}.3.fzTKCvJgTGfkd1nYG_mdvFgl1ruU-LjS8FyT2SX8pjQ"));
+        assert_eq!(text, format!("{SESSION}.3.yWaYfAMQXcehpbYjf_m9rJRci9d5qBzyqVpWZzFKmtw"));
     }
 
     #[test]
     fn a_token_of_an_older_key_is_still_right() {
         let old = RefreshToken::parse(&tokens(KEY).issue(&session(), 3, &SEED)).unwrap();
-        assert!(tokens(&format!("{OTHER_KEY},{KEY}")).matches(&old, &SEED));
-        assert!(!tokens(OTHER_KEY).matches(&old, &SEED));
-        assert!(!tokens(KEY).matches(&old, &[8; SEED_BYTES]), "another session's seed");
+        assert!(tokens(&format!("{OTHER_KEY},{KEY}")).issued(&old));
+        assert!(!tokens(OTHER_KEY).issued(&old));
     }
 
     #[test]
@@ -208,9 +240,10 @@ mod tests {
             let tokens = tokens(KEY);
             let read = RefreshToken::parse(&tokens.issue(&session(), generation, &seed)).unwrap();
             prop_assert_eq!((*read.session(), read.generation()), (session(), generation));
-            prop_assert!(tokens.matches(&read, &seed));
+            prop_assert!(tokens.issued(&read) && read.proves(&seed));
+            prop_assert!(!read.proves(&seed.map(|byte| !byte)), "another session's seed");
             let other = RefreshToken { generation: generation ^ 1, ..read };
-            prop_assert!(!tokens.matches(&other, &seed));
+            prop_assert!(!tokens.issued(&other) && !other.proves(&seed));
         }
 
         #[test]
@@ -218,8 +251,11 @@ mod tests {
             let _ = RefreshToken::parse(&garbage);
             let tokens = tokens(KEY);
             let mut read = RefreshToken::parse(&tokens.issue(&session(), 3, &SEED)).unwrap();
-            read.secret[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(!tokens.matches(&read, &SEED));
+            let at = bit / 8;
+            let byte = if at < PROOF_BYTES { &mut read.proof[at] } else { &mut read.tag[at - PROOF_BYTES] };
+            *byte ^= 1 << (bit % 8);
+            prop_assert!(!tokens.issued(&read));
+            prop_assert_eq!(read.proves(&SEED), at >= PROOF_BYTES);
         }
     }
 }

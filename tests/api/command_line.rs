@@ -13,8 +13,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 10] =
-    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "completions", "man"];
+const SUBCOMMANDS: [&str; 11] =
+    ["serve", "worker", "status", "migrate", "keygen", "config", "doctor", "plan", "bench", "completions", "man"];
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
@@ -120,8 +120,9 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     let healthy = deployment.jeday(["doctor"]).output().unwrap();
     let words = text(&healthy.stdout);
     assert!(healthy.status.success(), "{words}");
-    let machine = ["kernel", "io_uring", "locked memory", "open files", "argon2id engine"];
-    for check in machine.into_iter().chain(["database", "durability", "schema"]) {
+    let machine = ["kernel", "io_uring", "locked memory", "open files", "clock source", "cores", "argon2id engine"];
+    for check in machine.into_iter().chain(["database", "durability", "schema", "max_wal_size", "connections", "clock"])
+    {
         assert!(words.lines().any(|line| line.contains(&format!(" {check}: "))), "{check}: {words}");
     }
 
@@ -137,10 +138,33 @@ fn doctor_finds_what_is_wrong_with_its_remedy() {
     assert!(matches!(verdict("schema"), ("fatal", remedy) if remedy.contains("jeday migrate up")), "{checks:?}");
     assert!(matches!(verdict("durability"), ("warning", remedy) if remedy.contains("ALTER ")), "{checks:?}");
 
+    let greedy = (deployment.jeday(["doctor", "--json", "--allow-unsafe-durability"]))
+        .args(["--set", "database.write_connections=64"])
+        .output()
+        .unwrap();
+    let checks: Vec<Value> = serde_json::from_slice(&greedy.stdout).unwrap();
+    let budget = checks.iter().find(|check| check["name"] == "connections").unwrap();
+    assert_eq!(budget["verdict"], "fatal", "{budget}");
+
     let url = TestCluster::shared().tcp_url("jeday:hunter2", "nowhere");
     let unreachable = deployment.jeday(["doctor"]).env("DB_URL", url).output().unwrap();
     assert_eq!(unreachable.status.code(), Some(1));
     assert!(text(&unreachable.stdout).contains("fatal") && !text(&unreachable.stdout).contains("hunter2"));
+}
+
+#[test]
+fn bench_recommends_parameters_that_a_server_takes() {
+    let quick = ["bench", "argon2", "--json", "--target-ms", "10000", "--memory-max-mib", "12", "--sample-ms", "1"];
+    let figures: Value = serde_json::from_str(&said(&mut jeday(quick))).unwrap();
+    assert_eq!(figures["presets"].as_array().unwrap().len(), 6, "{figures}");
+    let recommended = &figures["recommended"];
+    assert_eq!(recommended["memory_kib"], 12 << 10, "{figures}");
+    assert!(recommended["ms"].as_f64().unwrap() > 0.0);
+    let mut plan = jeday(["plan"]);
+    plan.env("ARGON2_MEMORY", format!("{}KiB", recommended["memory_kib"]));
+    plan.env("ARGON2_PASSES", recommended["passes"].to_string());
+    plan.env("ARGON2_LANES", recommended["lanes"].to_string());
+    said(&mut plan);
 }
 
 #[test]
@@ -150,7 +174,7 @@ fn plan_shows_which_core_does_what() {
     assert!(!shards.is_empty() && !plan["password_cores"].as_array().unwrap().is_empty(), "{plan}");
     assert!(shards.iter().enumerate().all(|(index, shard)| shard["index"] == index && shard["cpu"].is_u64()), "{plan}");
     let picture = said(&mut jeday(["plan"]));
-    assert!(picture.contains("request shard") && picture.contains("Memory for hashing: "), "{picture}");
+    assert!(picture.contains("request shard") && picture.contains("MiB for hashing, "), "{picture}");
     let of_cores =
         plan["password_cores"].as_array().unwrap().iter().map(|core| core["hash_memory_bytes"].as_u64().unwrap());
     assert_eq!(plan["hash_memory_bytes"], of_cores.sum::<u64>(), "{plan}");

@@ -13,6 +13,8 @@ mod support {
 
 mod access_tokens;
 mod command_line;
+mod connections_per_address;
+mod cors;
 mod duplicate_emails;
 mod encryption;
 mod expiry;
@@ -31,8 +33,10 @@ mod overload;
 mod password_cores;
 mod passwords;
 mod persistence;
+mod planning;
 mod pooler;
 mod private_cluster;
+mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
 mod registering;

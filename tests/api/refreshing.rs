@@ -2,6 +2,7 @@
 
 use crate::support::{
     client::{Client, Tokens},
+    metrics::Metrics,
     server::Deployment,
 };
 use std::collections::BTreeSet;
@@ -92,7 +93,10 @@ fn forged_tokens_learn_nothing_and_harm_nobody() {
     for token in forged {
         assert_eq!(client.refresh(&token).problem(), (401, "refresh_token_invalid".to_owned()), "{token}");
     }
+    let rotations = [("statement", "rotate_session")];
+    assert_eq!(Metrics::of(&server).sum("jeday_batch_size_items_sum", &rotations), 0.0, "none got to the database");
     assert_eq!(client.refresh(&tokens.refresh).status, 200);
+    assert_eq!(Metrics::of(&server).sum("jeday_batch_size_items_sum", &rotations), 1.0);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Requests that are nearly valid: cases of the corpus, changed a little. Everything comes from one seed a mutant, which
-//! a failure prints.
+//! Requests that are nearly valid: cases of the corpus, changed a little. All of a mutant comes from one seed, which a
+//! failure prints.
 
 use crate::corpus::{Case, Fate, cases};
 

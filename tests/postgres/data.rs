@@ -6,11 +6,12 @@ use jeday::{
     postgres::{
         migrate,
         statements::{
-            BatchedStatement, Sent,
+            BatchedStatement, Sent, rotate_session,
             start_session::{NewSession, StartSession, Started},
         },
     },
 };
+use sha2::{Digest, Sha256};
 use std::{
     cell::Cell,
     time::{SystemTime, UNIX_EPOCH},
@@ -148,4 +149,22 @@ async fn attempt<S: BatchedStatement>(link: &Link, items: &[S::Item], uncertain:
     let mut outcomes: Vec<_> = batch.iter().map(|sent| sent.place).zip(outcomes).collect();
     outcomes.sort_by_key(|(place, _)| *place);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// What somebody sends who has the token of that generation of a session of [`Data::session`].
+pub(crate) fn rotation(session: SessionId, generation: u32) -> rotate_session::Item {
+    let (ip, user_agent) = (Some("198.51.100.7".parse().unwrap()), Some("another browser".into()));
+    let mut proof = [0; 16];
+    let digest = Sha256::new().chain_update([7; 16]).chain_update(generation.to_be_bytes()).finalize();
+    proof.copy_from_slice(&digest[..16]);
+    rotate_session::Item {
+        session,
+        generation,
+        proof,
+        pending_may: true,
+        ip,
+        user_agent,
+        idle: 2 * HOUR,
+        absolute: 10 * HOUR,
+    }
 }

@@ -6,7 +6,7 @@ use jeday::{
     postgres::statements::{
         NAMES,
         find_session::{self, FindSession},
-        rotate_session::{self, RotateSession, Rotated},
+        rotate_session::RotateSession,
     },
     telemetry::{Names, Registry},
 };
@@ -32,9 +32,8 @@ fn reading_and_writing_groups_serve_one_shard_and_are_counted_apart() {
         let rotations = write.statement::<RotateSession>(window, 100);
         let sessions = read.statement::<FindSession>(window, 100);
         let (write, read) = (write.start(), read.start());
-        let item =
-            rotate_session::Item { session, generation: 0, ip: None, user_agent: None, idle: HOUR, absolute: HOUR };
-        assert_eq!(rotations.submit(item).unwrap().await, Ok(Rotated::Rotated));
+        let rotated = rotations.submit(rotation(session, 0)).ok().unwrap().await;
+        assert!(matches!(rotated, Ok(Some(_))));
         let found = sessions.submit(find_session::Item { session, user }).unwrap().await.unwrap();
         assert_eq!(found.unwrap().username, "User 0");
         eventually("all connections are up", || read.state().up == 2 && write.state().up == 1).await;

@@ -25,6 +25,7 @@ mod rotating_sessions;
 mod starting_sessions;
 mod statements;
 mod tls;
+mod tuned;
 
 use jeday::postgres::{
     connect::{ConnectError, ConnectOptions, connect},

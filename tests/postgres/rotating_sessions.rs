@@ -10,11 +10,6 @@ use jeday::{
 };
 use std::rc::Rc;
 
-fn item(session: SessionId, generation: u32) -> Item {
-    let (ip, user_agent) = (Some("198.51.100.7".parse().unwrap()), Some("another browser".into()));
-    Item { session, generation, ip, user_agent, idle: 2 * HOUR, absolute: 10 * HOUR }
-}
-
 async fn generation(link: &Link, session: SessionId) -> u32 {
     run::<FindRefresh>(link, &[session]).await[0].as_ref().unwrap().generation
 }
@@ -27,13 +22,14 @@ fn rotation_moves_the_session_on() {
         let user = data.user();
         let session = data.session(&link, user).await;
         data.sql("UPDATE sessions SET created_at = now() - interval '9 h', rotated_at = now() - interval '1 h'");
-        assert_eq!(run::<RotateSession>(&link, &[item(session, 0)]).await, [Rotated::Rotated]);
+        let rotated = run::<RotateSession>(&link, &[rotation(session, 0)]).await;
+        assert!(rotated == [Some(Rotated { user, seed: [7; 16] })]);
         let stored = "SELECT generation, ip, user_agent, now() - rotated_at < interval '1 min', \
                       expires_at - created_at FROM sessions";
         assert_eq!(data.sql(stored), "1|198.51.100.7|another browser|t|10:00:00", "the absolute limit comes first");
         data.sql("UPDATE sessions SET created_at = now()");
-        let bare = Item { ip: None, user_agent: None, ..item(session, 1) };
-        assert_eq!(run::<RotateSession>(&link, &[bare]).await, [Rotated::Rotated]);
+        let bare = Item { ip: None, user_agent: None, ..rotation(session, 1) };
+        assert!(run::<RotateSession>(&link, &[bare]).await[0].is_some());
         let stored = "SELECT generation, ip, user_agent, expires_at - rotated_at FROM sessions";
         assert_eq!(data.sql(stored), "2|||02:00:00", "the idle limit comes first");
     });
@@ -51,26 +47,31 @@ fn each_rotation_of_a_batch_gets_its_own_outcome() {
         let expired = data.session(&link, expired).await;
         let of_blocked = data.session(&link, blocked).await;
         let of_pending = data.session(&link, pending).await;
+        let of_pending_shut_out = data.session(&link, pending).await;
+        let without_proof = data.session(&link, user).await;
         data.set_status(blocked, 2);
         data.set_status(pending, 0);
         data.expire(expired);
         data.sql(&format!("UPDATE sessions SET generation = 5 WHERE id = '{stale}'"));
         let unknown = SessionId::new(1, user.bucket(), [9; 8]);
         let batch = [
-            item(of_blocked, 0),
-            item(twice, 0),
-            item(stale, 4),
-            item(stale, 6),
-            item(stale, u32::MAX),
-            item(twice, 0),
-            item(expired, 0),
-            item(unknown, 0),
-            item(of_pending, 0),
-            item(stale, 5),
-            item(twice, 1),
+            rotation(of_blocked, 0),
+            rotation(twice, 0),
+            rotation(stale, 4),
+            rotation(stale, 6),
+            rotation(stale, u32::MAX),
+            rotation(twice, 0),
+            rotation(expired, 0),
+            rotation(unknown, 0),
+            rotation(of_pending, 0),
+            rotation(stale, 5),
+            rotation(twice, 1),
+            Item { pending_may: false, ..rotation(of_pending_shut_out, 0) },
+            Item { proof: [0; 16], ..rotation(without_proof, 0) },
+            Item { proof: rotation(without_proof, 1).proof, ..rotation(without_proof, 0) },
         ];
         let outcomes = run::<RotateSession>(&link, &batch).await;
-        let won: Vec<_> = (0..batch.len()).filter(|at| outcomes[*at] == Rotated::Rotated).collect();
+        let won: Vec<_> = (0..batch.len()).filter(|at| outcomes[*at].is_some()).collect();
         assert!(won == [1, 8, 9] || won == [5, 8, 9], "{won:?}");
         assert_eq!((generation(&link, twice).await, generation(&link, stale).await), (1, 6));
     });
@@ -92,7 +93,7 @@ fn one_of_many_connections_rotates() {
                     let (data, sessions) = (data.clone(), sessions.clone());
                     shards::spawn(async move {
                         let link = data.link().await;
-                        let batch: Vec<_> = sessions.iter().map(|session| item(*session, round)).collect();
+                        let batch: Vec<_> = sessions.iter().map(|session| rotation(*session, round)).collect();
                         run::<RotateSession>(&link, &batch).await
                     })
                 })
@@ -100,7 +101,7 @@ fn one_of_many_connections_rotates() {
             let mut won = [0; 5];
             for task in tasks {
                 for (won, outcome) in won.iter_mut().zip(task.await) {
-                    *won += u32::from(outcome == Rotated::Rotated);
+                    *won += u32::from(outcome.is_some());
                 }
             }
             assert_eq!(won, [1; 5], "round {round}");
@@ -116,11 +117,13 @@ fn lost_reply_of_a_rotation_is_looked_up() {
         let user = data.user();
         let (done, not_done, beyond) =
             (data.session(&link, user).await, data.session(&link, user).await, data.session(&link, user).await);
-        run::<RotateSession>(&link, &[item(done, 0)]).await;
+        run::<RotateSession>(&link, &[rotation(done, 0)]).await;
         data.sql(&format!("UPDATE sessions SET generation = 2 WHERE id = '{beyond}'"));
-        let batch = [item(beyond, 0), item(done, 0), item(not_done, 0)];
+        let forged = Item { proof: [0; 16], ..rotation(done, 0) };
+        let batch = [rotation(beyond, 0), rotation(done, 0), rotation(not_done, 0), forged];
         let outcomes = run_again::<RotateSession>(&link, &batch).await;
-        assert_eq!(outcomes, [Rotated::NotCurrent, Rotated::Rotated, Rotated::Rotated]);
+        let rotated = Some(Rotated { user, seed: [7; 16] });
+        assert!(outcomes == [None, rotated.clone(), rotated, None]);
         assert_eq!((generation(&link, done).await, generation(&link, not_done).await), (1, 1));
     });
 }
@@ -145,8 +148,8 @@ fn rotations_stay_in_place() {
         let session = |n: u64| SessionId::new(n * 617 % 2000 + 1, user.bucket(), [0; 8]);
         for generation in 0..3 {
             for start in (0..2000).step_by(50) {
-                let batch: Vec<_> = (start..start + 50).map(|n| item(session(n), generation)).collect();
-                assert_eq!(run::<RotateSession>(&link, &batch).await, [Rotated::Rotated; 50]);
+                let batch: Vec<_> = (start..start + 50).map(|n| rotation(session(n), generation)).collect();
+                assert!(run::<RotateSession>(&link, &batch).await.iter().all(Option::is_some));
             }
         }
         drop(link);

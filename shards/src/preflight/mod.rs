@@ -3,8 +3,11 @@
 
 mod io_uring;
 mod limits;
+mod machine;
 
 use std::{fmt, fs, path::Path};
+
+use crate::topology::Topology;
 
 pub use limits::{Limit, raise_locked_memory, raise_open_files};
 
@@ -71,6 +74,12 @@ pub fn run(needs: &Needs) -> Vec<Check> {
         limits::open_files(Limit::open_files(), needs),
         huge_pages(Path::new("/")),
     ]
+}
+
+/// Looks at what costs speed and nothing else. No start needs to wait for it.
+pub fn survey(topology: &Topology) -> Vec<Check> {
+    let root = Path::new("/");
+    vec![machine::clock_source(root), machine::frequency_governor(root, topology), machine::control_group(topology)]
 }
 
 /// # Errors

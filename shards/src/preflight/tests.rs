@@ -8,6 +8,7 @@ use super::{
     limits::{Limit, locked_memory, open_files},
     *,
 };
+use crate::topology::Core;
 
 fn limit(soft: u64) -> Limit {
     Limit { soft: Some(soft), hard: Some(soft) }
@@ -127,4 +128,65 @@ fn limits_can_be_raised_and_this_machine_looked_at() {
     let checks = run(&Needs { executors: 1, connections: 1 });
     let names: Vec<_> = checks.iter().map(|check| check.name).collect();
     assert_eq!(names, ["kernel", "io_uring", "locked memory", "open files", "transparent huge pages"]);
+}
+
+/// A root folder with these files.
+fn root(files: &[(&str, &str)]) -> TempDir {
+    let root = TempDir::new().unwrap();
+    for (path, text) in files {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
+}
+
+fn topology(cores: usize, cpu_quota: Option<f64>) -> Topology {
+    let core = |id| Core { id, package: 0, physical_core: id, numa_node: 0, l2: None, l3: None };
+    Topology { cores: (0..cores).map(core).collect(), cpu_quota, memory_bytes: 4 << 30 }
+}
+
+#[test]
+fn a_slow_clock_source_is_told_with_a_better_one() {
+    let clocks = |current: &str, available: &str| {
+        let folder = "sys/devices/system/clocksource/clocksource0";
+        let root = root(&[
+            (&format!("{folder}/current_clocksource"), current),
+            (&format!("{folder}/available_clocksource"), available),
+        ]);
+        machine::clock_source(root.path())
+    };
+    assert_eq!(clocks("tsc\n", "tsc hpet acpi_pm\n").verdict, Verdict::Ok);
+    let slow = clocks("hpet\n", "tsc hpet acpi_pm\n");
+    assert_eq!((slow.verdict, slow.value.as_str()), (Verdict::Warning, "hpet"));
+    assert!(slow.remedy.unwrap().contains("echo tsc > /sys/"));
+    assert!(clocks("acpi_pm\n", "acpi_pm\n").remedy.unwrap().contains("no better one"));
+    assert_eq!(machine::clock_source(root(&[]).path()).verdict, Verdict::Ok);
+}
+
+#[test]
+fn a_governor_that_keeps_cpus_slow_is_told() {
+    let governors = |governors: [&str; 2], driver: &str| {
+        let folder = |cpu: usize, file: &str| format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/{file}");
+        let root = root(&[
+            (&folder(0, "scaling_governor"), governors[0]),
+            (&folder(1, "scaling_governor"), governors[1]),
+            (&folder(0, "scaling_driver"), driver),
+        ]);
+        let check = machine::frequency_governor(root.path(), &topology(2, None));
+        (check.verdict, check.value)
+    };
+    assert_eq!(governors(["performance\n", "schedutil\n"], "acpi-cpufreq\n").0, Verdict::Ok);
+    assert_eq!(governors(["schedutil\n", "powersave\n"], "acpi-cpufreq\n").0, Verdict::Warning);
+    assert_eq!(governors(["powersave\n", "powersave\n"], "intel_pstate\n"), (Verdict::Ok, "powersave".to_owned()));
+    assert_eq!(machine::frequency_governor(root(&[]).path(), &topology(2, None)).verdict, Verdict::Ok);
+}
+
+#[test]
+fn a_quota_that_can_stop_the_process_is_told() {
+    let verdict = |quota| machine::control_group(&topology(2, quota)).verdict;
+    assert_eq!(verdict(None), Verdict::Ok);
+    assert_eq!(verdict(Some(2.0)), Verdict::Ok);
+    assert_eq!(verdict(Some(1.5)), Verdict::Warning);
+    assert_eq!(verdict(Some(1.0)), Verdict::Warning);
 }

@@ -10,7 +10,7 @@ mod select;
 
 pub use plan::{PasswordGroup, PasswordPlacement, Plan, PlanError, PlanRequest, ShardPlacement, plan};
 pub use read::{TopologyError, read, read_from};
-pub use render::render;
+pub use render::{item, render, size};
 
 /// The part of the machine that this process may use.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,14 @@ pub struct Topology {
     pub cpu_quota: Option<f64>,
     /// Memory in bytes: the machine's, or the tightest cgroup limit if that is lower.
     pub memory_bytes: u64,
+}
+
+impl Topology {
+    /// A machine of so many CPUs without hardware threads, on one NUMA node, with so many bytes of memory and no quota.
+    pub fn plain(cpus: usize, memory_bytes: u64) -> Self {
+        let core = |id| Core { id, package: 0, physical_core: id, numa_node: 0, l2: None, l3: None };
+        Self { cores: (0..cpus).map(core).collect(), cpu_quota: None, memory_bytes }
+    }
 }
 
 /// One logical CPU, named by the kernel's number for it.

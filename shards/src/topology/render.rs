@@ -61,7 +61,7 @@ fn draw(out: &mut String, topology: &Topology, plan: &Plan) -> fmt::Result {
         writeln!(out)?;
     }
     for note in &plan.notes {
-        wrap(out, note)?;
+        out.write_str(&item(note))?;
     }
     Ok(())
 }
@@ -98,7 +98,8 @@ fn role(cpu: usize, plan: &Plan) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Bytes for people: the largest unit that leaves at least one, GiB with one decimal.
+pub fn size(bytes: u64) -> String {
     const KIB: u64 = 1 << 10;
     const MIB: u64 = 1 << 20;
     const GIB: u64 = 1 << 30;
@@ -109,17 +110,20 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn wrap(out: &mut String, note: &str) -> fmt::Result {
+/// A sentence as an item of a list, broken into lines.
+pub fn item(sentence: &str) -> String {
+    let mut text = String::new();
     let mut line = String::from("-");
-    for word in note.split_whitespace() {
+    for word in sentence.split_whitespace() {
         if line.len() + 1 + word.len() > WIDTH {
-            writeln!(out, "{line}")?;
+            text += &line;
+            text.push('\n');
             line = String::from(" ");
         }
         line.push(' ');
         line.push_str(word);
     }
-    writeln!(out, "{line}")
+    text + &line + "\n"
 }
 
 #[cfg(test)]

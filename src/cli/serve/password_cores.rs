@@ -2,15 +2,13 @@
 
 use crate::{
     cli::{CliError, placement::Placement},
+    clock,
     hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores},
     limits::BACKGROUND_QUEUE_MAX,
     telemetry::{BacklogFigures, HardeningFigures, WorkerFigures},
 };
 use shards::offload::{Serves, WorkerReport};
-use std::{
-    sync::PoisonError,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::PoisonError;
 
 /// Starts them; says what they hash with.
 pub(super) fn start(placement: &Placement) -> Result<PasswordCores, CliError> {
@@ -66,6 +64,5 @@ fn worker(worker: &WorkerReport) -> WorkerFigures {
 }
 
 fn age_ms(unix_ms: u64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_sub(unix_ms)
+    clock::unix_ms().saturating_sub(unix_ms)
 }

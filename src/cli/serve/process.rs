@@ -6,7 +6,7 @@ use crate::{
     config,
     hardening::Peppers,
     keys::Keys,
-    rate_limit::{RateLimiter, RateLimits},
+    rate_limit::{ConnectionLimit, RateLimiter, RateLimits},
     server::Process,
     telemetry::Registry,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
@@ -38,6 +38,7 @@ pub(super) fn process(
         access_tokens: AccessTokens::new(keys, access).map_err(|error| failed(&error))?,
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
         rate_limiter: RateLimiter::keyed_at_random(limits(&config.limits)).map_err(|error| failed(&error))?,
+        connection_limit: connection_limit(&config.server)?,
         started: Instant::now(),
         registry,
     })
@@ -49,4 +50,10 @@ fn limits(config: &config::Limits) -> RateLimits {
         login_failures_per_address: config.login_failures_per_address,
         registrations_per_address: config.registrations_per_address,
     }
+}
+
+fn connection_limit(config: &config::Server) -> Result<Option<ConnectionLimit>, CliError> {
+    let config::Server { connections_max, connections_per_address_max, .. } = *config;
+    let limit = || ConnectionLimit::keyed_at_random(connections_per_address_max, connections_max);
+    (connections_per_address_max > 0).then(limit).transpose().map_err(|error| CliError::failed(&error))
 }

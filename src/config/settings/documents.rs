@@ -127,6 +127,7 @@ fn kind(setting: &Setting) -> String {
         Kind::Word(accepted, _) => format!("One of {accepted}"),
         Kind::Text(_, bytes_max) => format!("Text of 1 to {bytes_max} bytes"),
         Kind::Networks(_) => "`none`, or a list such as `10.0.0.0/8,192.0.2.7,2001:db8::/32`".to_owned(),
+        Kind::Origins(_) => "`none`, or a list such as `https://app.example.com,http://localhost:3000`".to_owned(),
         Kind::Directory(_) => "Directory".to_owned(),
         Kind::File(_) => "File".to_owned(),
         Kind::Cpus(_) => "`auto`, or a list such as `0,2-5`".to_owned(),

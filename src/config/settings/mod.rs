@@ -3,7 +3,7 @@
 
 use super::values::{bytes, cpus, database_url, duration, listen, secret, words};
 use super::{Config, CpuList, ListenAddress, SecretText, SymmetricKey};
-use crate::http::network::Networks;
+use crate::http::{cors::Origins, network::Networks};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +84,8 @@ pub enum Kind {
     Text(Field<String>, usize),
     /// Networks, or `none`.
     Networks(Field<Networks>),
+    /// Origins of websites, or `none`.
+    Origins(Field<Origins>),
     /// A directory, always known.
     Directory(Field<PathBuf>),
     /// A file.
@@ -157,6 +159,7 @@ impl Setting {
             Kind::Networks(_) => {
                 "none, or addresses and networks such as 10.0.0.0/8,192.0.2.7,2001:db8::/32".to_owned()
             }
+            Kind::Origins(_) => "none, or origins such as https://app.example.com,http://localhost:3000".to_owned(),
             Kind::Directory(_) => "the path of a directory".to_owned(),
             Kind::File(_) => "the path of a file".to_owned(),
             Kind::Cpus(_) => "auto, or CPU numbers and ranges such as 0,2-5".to_owned(),
@@ -246,6 +249,15 @@ impl Setting {
                 };
                 let shown = if networks.is_empty() { "none".to_owned() } else { networks.to_string() };
                 *field(config) = networks;
+                Ok(Effective::text(shown))
+            }
+            Kind::Origins(field) => {
+                let origins = match is("none") || text.is_empty() {
+                    true => Origins::default(),
+                    false => Origins::parse(text).map_err(reason)?,
+                };
+                let shown = if origins.is_empty() { "none".to_owned() } else { origins.to_string() };
+                *field(config) = origins;
                 Ok(Effective::text(shown))
             }
             Kind::Directory(field) => {

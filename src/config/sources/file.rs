@@ -147,7 +147,7 @@ fn text_of(value: &DeValue<'_>, kind: &Kind) -> Option<String> {
         ),
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(on) => Some(on.to_string()),
-        DeValue::Array(items) if matches!(kind, Kind::Cpus(_) | Kind::Networks(_)) => {
+        DeValue::Array(items) if matches!(kind, Kind::Cpus(_) | Kind::Networks(_) | Kind::Origins(_)) => {
             let texts: Option<Vec<_>> = items.iter().map(|item| text_of(item.get_ref(), kind)).collect();
             Some(texts?.join(","))
         }

@@ -66,6 +66,7 @@ fn bad_values_name_their_source_and_what_is_accepted() {
             ("LOG_LEVEL", "loud"),
             ("JEDAY_STATE_DIRECTORY", "~/jeday"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"),
+            ("CORS_ORIGINS", "*"),
             ("ARGON2_PRESET", "owasp-1m"),
             // As for programs that count in KiB.
             ("ARGON2_MEMORY", "47104"),
@@ -100,6 +101,8 @@ fn bad_values_name_their_source_and_what_is_accepted() {
         hint: accepted: auto, or CPU numbers and ranges such as 0,2-5
         error: TRUSTED_PROXIES="10.0.0.1/8": a network has bits set past its prefix: write the address of the network, or the address alone
         hint: accepted: none, or addresses and networks such as 10.0.0.0/8,192.0.2.7,2001:db8::/32
+        error: CORS_ORIGINS="*": * would let every website in the world try passwords from its visitors' browsers: list the origins
+        hint: accepted: none, or origins such as https://app.example.com,http://localhost:3000
         error: METRICS_ADDRESS="http://localhost:8081": it is a URL, and only host and port are wanted
         hint: accepted: off, or an address such as 127.0.0.1:8081, [::1]:8081, localhost:8081, :8081 (every address) or 8081 (loopback)
         error: JEDAY_STATE_DIRECTORY="~/jeday": ~ is not expanded here: write the whole path

@@ -103,13 +103,14 @@ fn an_empty_variable_counts_as_absent() {
 fn auto_and_off_take_back_what_a_weaker_source_set() {
     let configuration = file(
         "jeday.toml",
-        "metrics.address = ':9'\ncores = { request_shards = 3, cpus = [0, '2-4'] }\nserver.trusted_proxies = ['::1', '10.0.0.0/8']\nhardening = { memory = '19MiB', passes = 2 }",
+        "metrics.address = ':9'\ncores = { request_shards = 3, cpus = [0, '2-4'] }\nserver.trusted_proxies = ['::1', '10.0.0.0/8']\nserver.cors_origins = ['http://localhost:3000', 'https://a.example']\nhardening = { memory = '19MiB', passes = 2 }",
     );
     let sources = Sources { file: Some(&configuration), ..Sources::default() };
     let (config, _) = Config::resolve(&sources).unwrap();
     assert_eq!(config.cores.request_shards, Some(3));
     assert_eq!(config.cores.cpus.unwrap().as_slice(), [0, 2, 3, 4]);
     assert_eq!(config.server.trusted_proxies.to_string(), "::1,10.0.0.0/8");
+    assert_eq!(config.server.cors_origins.to_string(), "http://localhost:3000,https://a.example");
     assert_eq!((config.hardening.memory, config.hardening.passes), (Some(19 << 20), Some(2)));
     let sources = Sources {
         environment: variables([
@@ -117,6 +118,7 @@ fn auto_and_off_take_back_what_a_weaker_source_set() {
             ("REQUEST_SHARDS", "auto"),
             ("CPUS", "auto"),
             ("TRUSTED_PROXIES", "none"),
+            ("CORS_ORIGINS", "none"),
             ("ARGON2_MEMORY", "auto"),
             ("ARGON2_PASSES", "auto"),
         ]),
@@ -126,7 +128,7 @@ fn auto_and_off_take_back_what_a_weaker_source_set() {
     assert_eq!(config.metrics.address, None);
     assert_eq!(config.cores.request_shards, None);
     assert_eq!(config.cores.cpus, None);
-    assert!(config.server.trusted_proxies.is_empty());
+    assert!(config.server.trusted_proxies.is_empty() && config.server.cors_origins.is_empty());
     assert_eq!((config.hardening.memory, config.hardening.passes), (None, None));
 }
 

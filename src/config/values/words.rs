@@ -178,6 +178,34 @@ impl TokenMode {
     }
 }
 
+/// Whether connections begin with a PROXY header. There is no third word: who guesses believes anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// No connection does.
+    Off,
+    /// Every connection does.
+    Required,
+}
+
+impl ProxyProtocol {
+    /// Understands the names in any letter case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.trim().to_ascii_lowercase().as_str() {
+            "off" => Self::Off,
+            "required" => Self::Required,
+            _ => return None,
+        })
+    }
+
+    /// The name as it is written in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Required => "required",
+        }
+    }
+}
+
 /// Understands what people write for yes and no.
 pub fn parse_switch(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {

@@ -13,7 +13,7 @@ fn date() -> [u8; DATE_BYTES] {
 }
 
 fn context(date: &[u8; DATE_BYTES]) -> ReplyContext<'_> {
-    ReplyContext { version: Version::Http11, keep_alive: true, head_only: false, date }
+    ReplyContext { version: Version::Http11, keep_alive: true, head_only: false, date, fields: &[] }
 }
 
 fn text(response: &Response<'_>, context: &ReplyContext<'_>) -> String {
@@ -111,7 +111,7 @@ proptest! {
         head_only: bool,
     ) {
         let date = date();
-        let context = ReplyContext { version: Version::Http10, keep_alive, head_only, date: &date };
+        let context = ReplyContext { version: Version::Http10, keep_alive, head_only, date: &date, fields: &[] };
         let fields = [
             Field::new(FieldName::LOCATION, FieldValue::parse(&location).unwrap()),
             Field::retry_after(seconds),

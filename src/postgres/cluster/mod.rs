@@ -27,7 +27,7 @@ mod supervise;
 
 pub use error::ClusterError;
 pub use process::Stopped;
-pub use settings::shared_buffers_mib_for;
+pub use settings::{SPARE_CONNECTIONS, shared_buffers_mib_for};
 pub use supervise::ClusterEvent;
 
 use account::{Account, Runner};

@@ -11,7 +11,7 @@ pub(super) struct Sizes {
 }
 
 /// For `jeday migrate`, `psql`, a backup and what PostgreSQL keeps for its superuser, beside the server's own.
-const SPARE_CONNECTIONS: u32 = 13;
+pub const SPARE_CONNECTIONS: u32 = 13;
 
 /// A quarter of the memory, as PostgreSQL's manual advises; at least its default, and at most what still starts at
 /// once: above 2 GiB setting up the buffers takes longer than everything else at start.

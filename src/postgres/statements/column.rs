@@ -17,6 +17,7 @@ const INET_V6: u8 = 3;
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Null,
+    Bool(bool),
     Int2(i16),
     Int4(i32),
     Text(&'a str),
@@ -63,6 +64,10 @@ impl<I> ToSql for Column<'_, I> {
         for sent in self.items {
             match (self.value)(sent.item) {
                 Value::Null => out.put_i32(-1),
+                Value::Bool(value) => {
+                    out.put_i32(1);
+                    out.put_u8(u8::from(value));
+                }
                 Value::Int2(value) => {
                     out.put_i32(2);
                     out.put_i16(value);

@@ -70,6 +70,10 @@ pub(in crate::postgres) fn unix_ms(row: &Row, column: usize) -> u64 {
     unix_ms
 }
 
+pub(in crate::postgres) fn seed(row: &Row, column: usize) -> [u8; 16] {
+    row.get::<_, &[u8]>(column).try_into().expect("the table checks the length of seeds")
+}
+
 /// One outcome for each item, `None` for those of which there is no row.
 pub(in crate::postgres) fn by_item<T>(length: usize, rows: &[Row], found: impl Fn(&Row) -> T) -> Vec<Option<T>> {
     let mut outcomes: Vec<Option<T>> = std::iter::repeat_with(|| None).take(length).collect();

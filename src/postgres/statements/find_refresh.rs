@@ -3,7 +3,7 @@
 use super::{
     BatchedStatement, Sent,
     column::{Column, Value},
-    decode::{by_item, id, status},
+    decode::{by_item, id, seed, status},
 };
 use crate::{
     account::{SessionId, Status, UserId},
@@ -73,7 +73,7 @@ impl BatchedStatement for FindRefresh {
             user: id(row, 1),
             status: status(row, 2),
             generation: row.get::<_, i32>(3).cast_unsigned(),
-            seed: row.get::<_, &[u8]>(4).try_into().expect("the table checks the length of seeds"),
+            seed: seed(row, 4),
             rotated_ms_ago: row.get::<_, i64>(5).cast_unsigned(),
         }))
     }

@@ -1,5 +1,6 @@
 //! What a rule promises, for any order of events and any moment.
 
+use super::super::sets::TAG_MAX;
 use super::*;
 use proptest::prelude::*;
 

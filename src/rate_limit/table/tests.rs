@@ -2,7 +2,6 @@
 
 use super::super::cell::FREE_MAX;
 use super::*;
-use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -57,46 +56,6 @@ fn of_ten_allowed_guesses_ten_get_through_whichever_threads_they_come_from() {
         });
         assert_eq!(through.map(AtomicUsize::into_inner), [10, 10], "round {round}");
     }
-}
-
-#[test]
-fn no_key_ever_has_two_cells_however_they_push_each_other_out() {
-    for round in 0..1_000 {
-        let table = Table::new(0, rule(1_000));
-        in_parallel(|thread| {
-            for step in 0..40_u64 {
-                let key = key(0, (step * (thread as u64 % 3 + 3)) % 11);
-                table.reserve(key, now()).unwrap();
-                match step % 5 {
-                    0 => table.refund(key),
-                    1 => table.clear(key),
-                    _ => {}
-                }
-            }
-        });
-        let tags: Vec<u32> = table.sets[0].cells.iter().map(|cell| Cell::decode(cell.load(Acquire)).tag()).collect();
-        let distinct: BTreeSet<_> = tags.iter().collect();
-        assert_eq!(distinct.len(), CELLS_PER_SET, "round {round}: {tags:?}");
-        assert!(!Door(table.sets[0].door.load(Acquire)).is_taken());
-    }
-}
-
-#[test]
-fn a_key_left_in_the_door_is_helped_in() {
-    let table = Table::new(0, rule(10));
-    let set = &table.sets[0];
-    let (stuck, other) = (key(0, 1), key(0, 2));
-    // As a thread leaves it that was stopped right after it had taken the door, with its first attempt admitted.
-    let taken = Door(0).taken(3, stuck.tag);
-    set.door.store(taken.0, Relaxed);
-    assert_eq!(admitted(&table, other), 10);
-    assert_eq!(admitted(&table, stuck), 9);
-    // It wakes up: neither is its key put in again, nor is the cell of another taken, should it have one.
-    set.help(taken, now());
-    assert!(table.reserve(stuck, now()).is_err());
-    set.cells[3].store(Cell::first(key(0, 3).tag, now()).encode(), Relaxed);
-    set.help(taken, now());
-    assert_eq!(admitted(&table, key(0, 3)), 9);
 }
 
 #[test]

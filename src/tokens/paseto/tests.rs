@@ -94,7 +94,7 @@ fn exchanging_a_key_step_by_step_refuses_no_token_on_any_node() {
             assert!(AccessTokens::new(other, config(mode)).unwrap().verify(&issued(&issuer), NOW).is_ok());
         }
         let token = RefreshTokens::new(one).unwrap().issue(&session(), 1, &[5; 16]);
-        assert!(RefreshTokens::new(other).unwrap().matches(&RefreshToken::parse(&token).unwrap(), &[5; 16]));
+        assert!(RefreshTokens::new(other).unwrap().issued(&RefreshToken::parse(&token).unwrap()));
     }
     let (old, new) = (steps[0].keys(), steps[2].keys());
     for kind in kinds {

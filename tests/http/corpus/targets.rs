@@ -93,6 +93,7 @@ pub(super) const LINES: &[Line] = &[
     ("RFC 3986 6.2.2.3", "a way up for an id", b"/auth/sessions/..", NOT_FOUND),
     ("RFC 3986 6.2.2.3", "an escaped way up for an id", b"/auth/sessions/%2e%2e", NOT_FOUND),
     ("RFC 3986 2.2", "an escaped slash in an id", b"/auth/sessions/a%2fb", NOT_FOUND),
+    ("RFC 3986 2.1", "an escaped NUL for an id", b"/auth/sessions/%00", NOT_FOUND),
     ("RFC 3986 3.3", "no id", b"/auth/sessions/", NOT_FOUND),
     ("RFC 3986 3.3", "the list of what has ids", b"/auth/sessions", NO_TOKEN),
 ];

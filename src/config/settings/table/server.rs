@@ -2,6 +2,7 @@
 
 use super::super::{Fallback, Kind, Setting};
 use super::{FIRST, KIB, MIB, PEER_MAX, PEER_MIN, seconds};
+use crate::config::ProxyProtocol;
 use std::time::Duration;
 
 pub(super) const SERVER: &[Setting] = &[
@@ -36,6 +37,17 @@ pub(super) const SERVER: &[Setting] = &[
         tuning: true,
         since: FIRST,
         help: "Open client connections of the whole process.",
+    },
+    Setting {
+        key: "server.connections_per_address_max",
+        variables: &[],
+        flag: None,
+        // An address has that many ports; a proxy that needs more than a user ever does belongs to the trusted ones.
+        kind: Kind::Count(|config| &mut config.server.connections_per_address_max, 0..=65_535),
+        default: Fallback::Value("0"),
+        tuning: false,
+        since: FIRST,
+        help: "Open connections of one address (in IPv6 one /64) over the whole process; trusted proxies have no limit of their own. 0 sets no limit.",
     },
     Setting {
         key: "server.header_timeout",
@@ -126,6 +138,29 @@ pub(super) const SERVER: &[Setting] = &[
         tuning: false,
         since: FIRST,
         help: "Proxies whose Forwarded and X-Forwarded-For fields are believed, as addresses and networks; whoever else sends them is taken for the address it connects from.",
+    },
+    Setting {
+        key: "server.proxy_protocol",
+        variables: &["PROXY_PROTOCOL"],
+        flag: None,
+        kind: Kind::Word("off or required", |config, text| {
+            config.server.proxy_protocol = ProxyProtocol::parse(text)?;
+            Some(config.server.proxy_protocol.name())
+        }),
+        default: Fallback::Value("off"),
+        tuning: false,
+        since: FIRST,
+        help: "Whether each connection of a client begins with a PROXY header (version 1 or 2) of one of server.trusted_proxies, whose address then stands for the peer's; required closes all others.",
+    },
+    Setting {
+        key: "server.cors_origins",
+        variables: &["CORS_ORIGINS"],
+        flag: None,
+        kind: Kind::Origins(|config| &mut config.server.cors_origins),
+        default: Fallback::Value("none"),
+        tuning: false,
+        since: FIRST,
+        help: "Websites whose pages may call this API from browsers, as origins that have to match exactly.",
     },
     Setting {
         key: "metrics.address",
