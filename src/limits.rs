@@ -54,6 +54,11 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// nor hide the signal to stop.
 pub const ACCEPTS_PER_TURN: u32 = 64;
 
+/// Requests of one connection that are answered before all others have a turn. A client may send any number of them
+/// without waiting for replies, and those that need no waiting for would else follow one on the other for as long as
+/// it keeps sending. They are read as they are answered: no more of them lie here than the input has room for.
+pub const REQUESTS_PER_TURN: u32 = 16;
+
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.
 pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);

@@ -20,4 +20,6 @@ pub use launch::{Controller, Failure, Fleet, FleetError, LaunchError, Shard, Sha
 pub use listener::{Acceptor, Listener, ListenerConfig};
 pub use stop::Stop;
 pub use stream::Stream;
-pub use task::{Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now};
+pub use task::{
+    Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now, yield_to_sockets,
+};
