@@ -31,8 +31,8 @@ struct World {
     random: Random,
     now: Duration,
     events: BinaryHeap<Reverse<(Duration, Event)>>,
-    /// Times by which each has to begin, and whether the times were quiet when it was let in.
-    waiting: VecDeque<(Duration, bool)>,
+    /// Times by which each has to begin, and the number of disturbances when it was let in in quiet times.
+    waiting: VecDeque<(Duration, Option<u64>)>,
     waiting_max: usize,
     workers: usize,
     working: usize,
@@ -41,6 +41,8 @@ struct World {
     mean: MovingMean,
     /// Hashes since the last that took another time than this one.
     alike: u32,
+    /// How often a hash took another time than the one before.
+    disturbances: u64,
     nobody_comes_until: Duration,
     admitted: u64,
     begun: u64,
@@ -60,6 +62,11 @@ impl World {
         self.alike >= SETTLED
     }
 
+    fn disturb(&mut self) {
+        self.alike = 0;
+        self.disturbances += 1;
+    }
+
     fn pressure(&self) -> Pressure {
         let World { waiting_max, workers, working, .. } = *self;
         Pressure { waiting: self.waiting.len(), waiting_max, workers, working, hash: self.mean.get() }
@@ -70,7 +77,8 @@ impl World {
         match pressure.decide(self.deadline) {
             Admission::Admit => {
                 self.admitted += 1;
-                self.waiting.push_back((self.now + self.deadline, self.is_quiet()));
+                let quiet = self.is_quiet().then_some(self.disturbances);
+                self.waiting.push_back((self.now + self.deadline, quiet));
                 assert!(self.waiting.len() <= self.waiting_max, "the queue has no bound");
                 self.begin();
             }
@@ -89,11 +97,12 @@ impl World {
     /// Gives idle workers what waits.
     fn begin(&mut self) {
         while self.working < self.workers
-            && let Some((deadline, was_quiet)) = self.waiting.pop_front()
+            && let Some((deadline, quiet)) = self.waiting.pop_front()
         {
             if self.now > deadline {
                 let by = self.now - deadline;
-                assert!(!(was_quiet && self.is_quiet()) || by < IMPRECISION, "let in, and {by:?} late in quiet times");
+                let was_quiet = quiet == Some(self.disturbances);
+                assert!(!was_quiet || by < IMPRECISION, "let in, and {by:?} late in quiet times");
                 self.late += 1;
                 continue;
             }
@@ -103,7 +112,7 @@ impl World {
             let is_stuck = self.random.below(2_000) == 0;
             let takes = if is_stuck { self.hash * (2 + self.random.below(20) as u32) } else { self.hash };
             if is_stuck {
-                self.alike = 0;
+                self.disturb();
             }
             let began = self.now;
             self.at(takes, Event::Hashed { began });
@@ -114,14 +123,18 @@ impl World {
         let took = self.now - began;
         self.working -= 1;
         self.mean.observe(took);
-        self.alike = if took == self.hash { self.alike + 1 } else { 0 };
+        if took == self.hash {
+            self.alike += 1;
+        } else {
+            self.disturb();
+        }
         self.begin();
     }
 
     fn change(&mut self) {
         if self.random.percent(50) {
             self.hash = Duration::from_micros(500 + self.random.below(40_000));
-            self.alike = 0;
+            self.disturb();
         }
         let lasts = Duration::from_secs(1 + self.random.below(60));
         self.at(lasts, Event::Change);
@@ -154,6 +167,7 @@ fn simulate(seed: u64) -> u64 {
         working: 0,
         mean: MovingMean::default(),
         alike: 0,
+        disturbances: 0,
         nobody_comes_until: Duration::ZERO,
         admitted: 0,
         begun: 0,
