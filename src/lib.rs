@@ -20,5 +20,7 @@ pub mod postgres;
 pub mod rate_limit;
 pub mod routes;
 pub mod server;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;
 pub mod tokens;

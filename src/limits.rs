@@ -61,6 +61,10 @@ pub const SHARD_SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How long a listener that is about to close waits for handshakes that have begun: a round trip to the clients, also
 /// to those on other continents.
 pub const DRAIN_HANDSHAKES: Duration = Duration::from_millis(250);
+/// Requests of one connection that are answered before all others have a turn. A client may send any number of them
+/// without waiting for replies, and those that need no waiting for would else follow one on the other for as long as
+/// it keeps sending. They are read as they are answered: no more of them lie here than the input has room for.
+pub const REQUESTS_PER_TURN: u32 = 16;
 
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.

@@ -23,5 +23,7 @@ pub use listener::{Acceptor, Listener, ListenerConfig};
 pub use pulse::{BEAT_INTERVAL, ThreadState};
 pub use stop::Stop;
 pub use stream::Stream;
-pub use task::{Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now};
+pub use task::{
+    Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now, yield_to_sockets,
+};
 pub use watchdog::{Finding, Sign, Watchdog};

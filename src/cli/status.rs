@@ -1,4 +1,5 @@
-//! `jeday status`: what a running server does now, from two looks at its metrics. Asks the server, never the database.
+//! `jeday status`: what a running server does now, from two looks at its metrics, or just whether it is ready. Asks the
+//! server, never the database.
 
 use super::{CliError, Context, Everything, SettingFlags, print};
 use crate::config::{ListenAddress, Suggestions};
@@ -15,6 +16,7 @@ const AFTER_HELP: &str = "\
 Examples:
   jeday status                                 The server of this machine
   METRICS_ADDRESS=10.0.0.7:9090 jeday status   Another one
+  jeday status --health                        Whether it is ready, in one line
   watch jeday status                           Again and again
 
 The server is the one that listens on METRICS_ADDRESS. Rates are those of the
@@ -33,6 +35,10 @@ const PAGE_BYTES_MAX: u64 = 4 << 20;
 #[derive(Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
+    /// Say in one line whether the server is ready; the exit status is 1 when it is not
+    #[arg(long)]
+    pub health: bool,
+
     /// Flags of single settings.
     #[command(flatten)]
     pub settings: SettingFlags<Everything>,
@@ -41,13 +47,17 @@ pub struct Args {
 /// Looks twice, and prints the difference.
 ///
 /// # Errors
-/// When no server answers there.
+/// When no server answers there, or one that is not ready was asked whether it is.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     let (config, _) = context.settings(&args.settings.values, Suggestions::none())?;
     let address = config.metrics.address.as_ref().ok_or_else(|| {
         CliError::failure("metrics are off here, so there is no server to ask").with_hint("set METRICS_ADDRESS")
     })?;
     let address = reachable(address).map_err(|error| CliError::failed(&error))?;
+    if args.health {
+        print(&health(address)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let first = Page::fetch(address)?;
     std::thread::sleep(INTERVAL);
     let second = Page::fetch(address)?;
@@ -76,10 +86,12 @@ struct Page {
 
 impl Page {
     fn fetch(address: SocketAddr) -> Result<Page, CliError> {
-        let text = get(address).map_err(|error| {
-            CliError::failure(format!("no server answers at http://{address}/metrics: {error}"))
-                .with_hint("METRICS_ADDRESS says where it listens for its operator")
-        })?;
+        let text = get(address, "/metrics")
+            .and_then(|(status, text)| match status {
+                OK => Ok(text),
+                _ => Err(std::io::Error::other("what is there does not serve Jeday's metrics")),
+            })
+            .map_err(|error| unanswered(address, "/metrics", &error))?;
         let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
             Some((series.to_owned(), value.parse().ok()?))
@@ -104,17 +116,36 @@ impl Page {
     }
 }
 
-fn get(address: SocketAddr) -> std::io::Result<String> {
+const OK: u16 = 200;
+
+/// What the server says of itself, unless that is that it cannot serve.
+fn health(address: SocketAddr) -> Result<String, CliError> {
+    const PATH: &str = "/health/ready";
+    let (status, body) = get(address, PATH).map_err(|error| unanswered(address, PATH, &error))?;
+    match status {
+        OK => Ok(format!("{}\n", body.trim_end())),
+        _ => Err(CliError::failure(format!("the server is not ready ({status}): {}", body.trim_end()))),
+    }
+}
+
+fn unanswered(address: SocketAddr, path: &str, error: &std::io::Error) -> CliError {
+    CliError::failure(format!("no server answers at http://{address}{path}: {error}"))
+        .with_hint("METRICS_ADDRESS says where it listens for its operator")
+}
+
+/// Status and body of the answer.
+fn get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut reply = String::new();
     stream.take(PAGE_BYTES_MAX).read_to_string(&mut reply)?;
-    match reply.split_once("\r\n\r\n") {
-        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
-        _ => Err(std::io::Error::other("what is there does not serve Jeday's metrics")),
-    }
+    let answer = reply.split_once("\r\n\r\n").and_then(|(head, body)| {
+        let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    });
+    answer.ok_or_else(|| std::io::Error::other("what is there does not speak HTTP/1.1"))
 }
 
 /// A label's value out of `{name="value",...}`.

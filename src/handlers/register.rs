@@ -17,18 +17,7 @@ use crate::{
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
-use serde::Deserialize;
 use std::borrow::Cow;
-
-#[derive(Deserialize)]
-struct Body<'r> {
-    #[serde(borrow)]
-    email: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    username: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    password: Option<Cow<'r, str>>,
-}
 
 /// The fields, each valid.
 struct Registration {
@@ -39,7 +28,7 @@ struct Registration {
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let key = request.head.idempotency_key.map(idempotency_key).transpose()?;
-    let registration = validate(server, json::read(request)?)?;
+    let registration = validate(server, json::read(request, ["email", "username", "password"])?)?;
     admit(server, request)?;
     match key {
         None => register(server, registration).await,
@@ -62,11 +51,14 @@ fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
     if well_formed { Ok(value) } else { Err(Rejection::IdempotencyKeyMalformed) }
 }
 
-fn validate(server: &Server, body: Body<'_>) -> Result<Registration, Rejection> {
-    let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
-    let username = present(body.username, |name| Username::parse(&name).map_err(FieldProblem::Username));
+fn validate(
+    server: &Server,
+    [email, username, password]: [Option<Cow<'_, str>>; 3],
+) -> Result<Registration, Rejection> {
+    let email = present(email, |email| Email::parse(&email).map_err(FieldProblem::Email));
+    let username = present(username, |name| Username::parse(&name).map_err(FieldProblem::Username));
     let policy = server.password_policy();
-    let password = present(body.password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
+    let password = present(password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
     match (email, username, password) {
         (Ok(email), Ok(username), Ok(password)) => Ok(Registration { email, username, password }),
         (email, username, password) => Err(refused([

@@ -66,6 +66,9 @@ impl Pressure {
 }
 
 #[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

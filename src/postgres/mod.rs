@@ -1,7 +1,6 @@
 //! Everything that speaks to PostgreSQL.
 
 pub mod backlog;
-pub mod capacity;
 pub mod claim;
 pub mod cluster;
 pub mod connect;

@@ -200,6 +200,8 @@ impl ConnectionGroup {
 #[derive(Debug, Default)]
 pub struct Database {
     pub(super) connections: [Gauge; ConnectionGroup::ALL.len()],
+    /// 1 where a server is accepted that may lose confirmed commits.
+    pub unsafe_durability: Gauge,
     /// Connections made again after one was lost.
     pub reconnects: Counter,
     /// Attempts to connect that failed.

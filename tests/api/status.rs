@@ -2,9 +2,10 @@
 
 use crate::support::{
     metrics::Metrics,
-    server::{CHEAP, Deployment, STAYS_WEAK, jeday},
+    postgres::{Spec, TestCluster},
+    server::{CHEAP, Deployment, PATIENCE, STAYS_WEAK, jeday},
 };
-use std::{net::TcpListener, process::Output};
+use std::{net::TcpListener, process::Output, time::Instant};
 
 fn status(address: &str) -> Output {
     jeday(["status"]).env("METRICS_ADDRESS", address).output().unwrap()
@@ -51,4 +52,30 @@ fn status_of_no_server_is_a_sentence_and_a_failure() {
     let off = status("off");
     assert_eq!(off.status.code(), Some(1));
     assert!(String::from_utf8(off.stderr).unwrap().contains("metrics are off"));
+}
+
+#[test]
+fn a_health_check_succeeds_while_the_server_is_ready_and_only_then() {
+    let cluster = TestCluster::start(&Spec::default());
+    let deployment = Deployment::on(&cluster);
+    let server = deployment.serve_with(CHEAP);
+    let address = server.operator_address().to_string();
+    let health = || jeday(["status", "--health"]).env("METRICS_ADDRESS", &address).output().unwrap();
+    let ready = health();
+    let told = String::from_utf8(ready.stdout).unwrap();
+    assert!(ready.status.success() && told.contains("\"status\":\"ok\"") && told.lines().count() == 1, "{told}");
+    cluster.stop("immediate");
+    let until = Instant::now() + PATIENCE;
+    let refused = loop {
+        let output = health();
+        if !output.status.success() {
+            break output;
+        }
+        assert!(Instant::now() < until, "still ready without a database");
+    };
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains("the server is not ready (503): {\"status\":"), "{words}");
+    drop(server);
+    let gone = String::from_utf8(health().stderr).unwrap();
+    assert!(gone.contains("no server answers at") && gone.contains("/health/ready: "), "{gone}");
 }

@@ -117,13 +117,13 @@ fn settings(found: &Examination) -> Vec<Check> {
 
 fn budget(found: &Examination, wanted: u64) -> Check {
     const NAME: &str = "connections";
-    let Examination { connections_max, connections_open, .. } = found;
-    let value = format!("{wanted} wanted, {connections_max} allowed, {connections_open} open now");
+    let allowed = found.connections_max.saturating_sub(found.connections_reserved);
+    let value = format!("{wanted} wanted, {allowed} allowed, {} open now", found.connections_open);
     let ways =
         "Raise max_connections, take fewer (DB_WRITE_CONNECTIONS, DB_READ_CONNECTIONS), or put a pooler between.";
-    if wanted > *connections_max {
+    if wanted > allowed {
         check(NAME, &value, Verdict::Fatal, Some(ways.to_owned()))
-    } else if wanted > connections_max.saturating_sub(*connections_open) {
+    } else if wanted > allowed.saturating_sub(found.connections_open) {
         let remedy = format!("Unless they are this server's own, there is no room beside those of others. {ways}");
         check(NAME, &value, Verdict::Warning, Some(remedy))
     } else {
@@ -156,7 +156,8 @@ mod tests {
 
     fn found() -> Examination {
         Examination {
-            connections_max: 97,
+            connections_max: 100,
+            connections_reserved: 3,
             connections_open: 90,
             shared_buffers: 4 << 30,
             wal_bytes_max: 8 << 30,
@@ -164,6 +165,7 @@ mod tests {
             commit_delay: Duration::ZERO,
             synchronous_commit: "on".to_owned(),
             unix_ms: 0,
+            here: true,
         }
     }
 

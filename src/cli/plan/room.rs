@@ -3,10 +3,14 @@
 
 use super::{CliError, Context, Placement, fragment, serve};
 use crate::postgres::{
-    capacity::{Capacity, capacity},
     cluster::{SPARE_CONNECTIONS, shared_buffers_mib_for},
     connect::connect,
+    examination::{Examination, examine},
 };
+use std::time::{Duration, Instant};
+
+/// For PostgreSQL to say it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// PostgreSQL's own reserve for superusers, which the private cluster leaves as it is.
 const SUPERUSERS_RESERVED: u32 = 3;
@@ -68,17 +72,20 @@ fn ask(url: &str, context: &Context, placement: &Placement) -> Result<Result<Roo
         if link.server().pooled {
             return Err("DB_URL names a pooler, whose pool needs as many connections".to_owned());
         }
-        let found = capacity(link.client()).await.map_err(|error| error.to_string())?;
-        let Capacity { connections_max, connections_reserved, shared_buffers_bytes, here } =
-            found.ok_or("the database does not tell its settings")?;
+        let found = examine(&link, Instant::now() + ANSWER_TIMEOUT).await.map_err(|error| error.to_string())?;
+        let Examination { connections_max, connections_reserved, shared_buffers, here, .. } = found;
         Ok(Room {
             source: format!("PostgreSQL {} at {}", link.server().version, link.server().place),
-            connections_max: Some(connections_max),
-            connections_reserved,
-            shared_buffers_bytes: here.then_some(shared_buffers_bytes),
+            connections_max: Some(narrow(connections_max)),
+            connections_reserved: narrow(connections_reserved),
+            shared_buffers_bytes: here.then_some(shared_buffers),
         })
     });
     Ok(asked.unwrap_or_else(|error| Err(error.to_string())))
+}
+
+fn narrow(connections: u64) -> u32 {
+    u32::try_from(connections).unwrap_or(u32::MAX)
 }
 
 /// `jeday serve` gives it what it needs.
