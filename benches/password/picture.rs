@@ -12,7 +12,7 @@ const SIZE: (u32, u32) = (1500, 900);
 
 /// Draws everything that was measured.
 pub(crate) fn draw(results: &Results) -> Outcome<String> {
-    chart::draw(&results.facts.title("Passwords and sessions"), SIZE, (2, 3), &charts(results))
+    Ok(chart::draw(&results.facts.title("Passwords and sessions"), SIZE, (2, 3), &charts(results))?)
 }
 
 type Figure = fn(&Run) -> Option<f64>;

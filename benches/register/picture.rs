@@ -13,7 +13,7 @@ const SIZE: (u32, u32) = (1500, 900);
 
 /// Draws everything that was measured under load.
 pub(crate) fn draw(results: &Results) -> Outcome<String> {
-    chart::draw(&results.facts.title("Registration"), SIZE, (2, 3), &charts(results))
+    Ok(chart::draw(&results.facts.title("Registration"), SIZE, (2, 3), &charts(results))?)
 }
 
 fn charts(results: &Results) -> Vec<Chart> {

@@ -52,9 +52,9 @@ impl Context {
         Some(path)
     }
 
-    /// The same with another tuning profile, if one is given.
+    /// The same with this option for a tuning profile; without one the environment may still name it.
     pub(super) fn with_profile(&self, profile: Option<PathBuf>) -> Context {
-        let files = FileArgs { profile: profile.or_else(|| self.files.profile.clone()), ..self.files.clone() };
+        let files = FileArgs { profile, ..self.files.clone() };
         Context { files, environment: self.environment.clone() }
     }
 

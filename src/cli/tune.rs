@@ -113,7 +113,10 @@ pub struct Args {
     /// Go on with the sweep of this folder
     #[arg(
         long, value_name = "DIR", value_hint = ValueHint::DirPath,
-        conflicts_with_all = ["vary", "generator", "clients", "rate", "seed", "output"]
+        conflicts_with_all = [
+            "profile", "vary", "generator", "scenario", "clients", "rate", "goal", "repeats", "seconds", "warm_up", "seed",
+            "output",
+        ]
     )]
     resume: Option<PathBuf>,
 }
@@ -127,6 +130,8 @@ fn scenario_parser() -> impl TypedValueParser<Value = String> {
 /// # Errors
 /// What is asked for makes no sense, nothing can be measured here, or it was interrupted; results are kept then.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
+    // The parser takes the first profile to measure for the global option, too.
+    let context = &context.with_profile(None);
     let begun = match &args.resume {
         Some(folder) => sweep::resume(folder, context)?,
         None => {
@@ -150,7 +155,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     print(&text)?;
     match left {
         0 => Ok(ExitCode::SUCCESS),
-        left => Err(CliError::failure(format!("{left} runs are left"))
+        left => Err(CliError::failure(format!("not finished: {left} of the runs are left"))
             .with_hint(format!("jeday tune --resume {shown} goes on with them"))),
     }
 }

@@ -47,5 +47,6 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod tuning;
 mod usernames;
 mod worker;

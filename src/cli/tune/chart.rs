@@ -24,8 +24,9 @@ const WHITE: RGBColor = RGBColor(255, 255, 255);
 const FILLED: f64 = 0.8;
 /// Half the width of a whisker's end, in groups.
 const WHISKER: f64 = 0.03;
-/// Room for the legend above the highest bar.
-const HEADROOM: f64 = 1.4;
+/// Room above the highest whisker, and for each line of the legend, as shares of it.
+const HEADROOM: f64 = 1.15;
+const LEGEND_LINE: f64 = 0.11;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failure = plotters::drawing::DrawingAreaErrorKind<io::Error>;
@@ -78,12 +79,13 @@ impl Chart {
     fn draw(&self, panel: &Area<'_>) -> Result<(), Failure> {
         let Some(highest) = self.highest() else { return Ok(()) };
         let groups = self.groups.len();
+        let top = highest * (HEADROOM + LEGEND_LINE * self.bars.len() as f64);
         let mut chart = ChartBuilder::on(panel)
             .caption(self.title, (FONT, 17))
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(64)
-            .build_cartesian_2d(-0.5..groups as f64 - 0.5, 0.0..highest * HEADROOM)?;
+            .build_cartesian_2d(-0.5..groups as f64 - 0.5, 0.0..top)?;
         // Groups stand at whole numbers, between which the axis has no names.
         let name = |x: &f64| match (0..groups).find(|group| (*group as f64 - x).abs() < 1e-6) {
             Some(group) => self.groups[group].clone(),

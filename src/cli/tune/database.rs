@@ -101,7 +101,7 @@ impl Database {
     pub(super) fn renew(&self) -> Result<(), CliError> {
         self.ask(async |link, deadline| scratch::create(link, &self.name, deadline).await).map_err(|error| {
             error.with_hint(
-                "the role needs the right to make databases: ALTER ROLE name CREATEDB, for the time of the sweep",
+                "the role needs CREATEDB for the time of the sweep; without DB_URL a private PostgreSQL is taken",
             )
         })?;
         let target = serve::configured(&self.scratch_url(), &self.environment)?.for_writing();

@@ -39,6 +39,13 @@ impl Progress {
         }
     }
 
+    /// Nothing is under way any more.
+    pub(super) fn clear(&self) {
+        if self.terminal {
+            write(AGAIN);
+        }
+    }
+
     /// A line that stays.
     pub(super) fn say(&self, text: &str) {
         let again = if self.terminal { AGAIN } else { "" };

@@ -137,7 +137,7 @@ pub(super) fn run(
     let sweep = results.sweep.clone();
     let steps = schedule::steps(sweep.points.len(), sweep.repeats, sweep.seed);
     progress.say(&format!(
-        "{} points, {} runs each of {} s, seed {}, on {}; results in {}",
+        "{} points, {} x {} s each, seed {}, on {}; results in {}",
         sweep.points.len(),
         sweep.repeats,
         sweep.seconds,
@@ -145,10 +145,16 @@ pub(super) fn run(
         sweep.postgresql,
         folder.path().display()
     ));
-    let setup = Setup::new(context, &work, database.scratch_url())?;
-    let bench =
-        Bench { sweep: &sweep, database: &database, setup: &setup, generator: &generator, interrupt: &interrupt };
-    let measured = measure_all(&bench, &steps, &folder, context, &mut results, &progress);
+    let mut measure = || {
+        // Told before anything is measured: the role may not be allowed to.
+        database.renew()?;
+        let setup = Setup::new(context, &work, database.scratch_url())?;
+        let bench =
+            Bench { sweep: &sweep, database: &database, setup: &setup, generator: &generator, interrupt: &interrupt };
+        measure_all(&bench, &steps, &folder, context, &mut results, &progress)
+    };
+    let measured = measure();
+    progress.clear();
     // Also after a failure; which is then what is told.
     let closed = database.close();
     let notes = measured?;
@@ -191,18 +197,20 @@ fn measure_all(
             Err(error) => (None, Some(error.to_string())),
         };
         let said = figures.as_ref().map(|it| format!("{:.0} requests/s, p99 {:.1} ms", it.requests_per_s, it.p99_ms));
-        let shown = said.as_deref().ok_or_else(|| fault.as_deref().unwrap_or_default());
-        progress.end(number, steps.len(), &point.name, shown, left(done + 1));
+        let shown = said.as_deref().ok_or(fault.as_deref().unwrap_or_default());
         let stop = fault.as_deref().filter(|_| done == faults_at_first).map(str::to_owned);
-        results.add(Run {
+        let run = Run {
             point: step.point,
             repeat: step.repeat,
             at,
             took_s: began.elapsed().as_secs_f64(),
             figures,
-            fault,
-        });
+            fault: fault.clone(),
+        };
+        results.add(run);
+        // Before it is told: what was told is kept.
         write_all(folder, context, results)?;
+        progress.end(number, steps.len(), &point.name, shown, left(done + 1));
         if let Some(fault) = stop {
             faults_at_first += 1;
             if faults_at_first == FAULTS_AT_FIRST_MAX {
