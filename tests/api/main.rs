@@ -52,5 +52,6 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod top;
 mod usernames;
 mod worker;
