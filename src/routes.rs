@@ -24,6 +24,7 @@ pub enum Endpoint {
     Health,
     OpenApi,
     Metrics,
+    Dashboard,
 }
 
 /// One path and the method it answers to; GET implies HEAD (RFC 9110 section 9.3.2).
@@ -99,6 +100,7 @@ pub const PUBLIC: &Table = &[
 
 /// What the operator may ask for, on an address of its own.
 pub const OPERATOR: &Table = &[
+    route(Method::Get, "/", Endpoint::Dashboard),
     route(Method::Get, "/metrics", Endpoint::Metrics),
     route(Method::Get, "/health/live", Endpoint::HealthLive),
     route(Method::Get, "/health/ready", Endpoint::HealthReady),
@@ -127,6 +129,7 @@ pub const NAMES: &[RouteName] = &[
     RouteName { method: "GET", path: "/health" },
     RouteName { method: "GET", path: "/openapi.json" },
     RouteName { method: "GET", path: "/metrics" },
+    RouteName { method: "GET", path: "/" },
     RouteName { method: "OPTIONS", path: "preflight" },
     RouteName { method: "", path: "unrouted" },
 ];

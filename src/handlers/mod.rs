@@ -1,6 +1,7 @@
 //! One endpoint, one file. A handler gets a request that is complete and gives a reply; it knows no socket.
 
 mod authenticated;
+mod dashboard;
 mod fields;
 mod health;
 mod json;
@@ -69,6 +70,7 @@ pub async fn handle(server: &Server, endpoint: Endpoint, request: Request<'_>) -
         Endpoint::HealthReady | Endpoint::Health => Ok(health::ready(server)),
         Endpoint::OpenApi => Ok(openapi::document()),
         Endpoint::Metrics => Ok(metrics::page(server).await),
+        Endpoint::Dashboard => Ok(dashboard::page()),
     };
     outcome.unwrap_or_else(|rejection| rejection.into())
 }

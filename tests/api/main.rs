@@ -3,6 +3,7 @@
 
 #[path = "../support"]
 mod support {
+    pub(crate) mod browser;
     pub(crate) mod client;
     pub(crate) mod metrics;
     pub(crate) mod pooler;
@@ -16,6 +17,7 @@ mod bodies;
 mod command_line;
 mod connections_per_address;
 mod cors;
+mod dashboard;
 mod duplicate_emails;
 mod encryption;
 mod expiry;

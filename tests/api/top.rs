@@ -1,16 +1,24 @@
-//! `jeday top` without a terminal: one picture of a server at work, of one that is not there, and of both.
+//! `jeday top`: one picture of a server at work and of one that is not there, and a terminal that it gives back.
 
 use crate::support::{
     client::nth,
     metrics::Metrics,
-    server::{CHEAP, Deployment, Server, jeday},
+    server::{CHEAP, Deployment, JEDAY, Server, jeday},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
+    fs,
+    io::Read,
     net::TcpListener,
-    process::Output,
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
+
+/// What xterm's descendants take: to another screen, back to the first, and the cursor shown again.
+const ENTERED: &str = "\x1b[?1049h";
+const LEFT: &str = "\x1b[?1049l";
+const SHOWN: &str = "\x1b[?25h";
 
 fn top<const N: usize>(arguments: [&str; N]) -> Output {
     jeday(["top", "--once", "--interval", "500ms"].into_iter().chain(arguments)).output().unwrap()
@@ -84,6 +92,41 @@ fn server_that_does_not_answer_is_shown_beside_one_that_does() {
     let (first, second) = text.split_once(&here).unwrap_or_else(|| panic!("{text}"));
     assert!(first.starts_with(&nobody) && first.contains("does not answer for 0 s: Connection refused"), "{text}");
     assert!(second.contains("\nrequests "), "{text}");
+}
+
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    // `script` gives it a terminal, and hands on how it ended.
+    let run = format!("stty rows 24 cols 80; echo $$ >'{}'; exec \"$JEDAY\" top \"$ADDRESS\"", pid.display());
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--flush", "--command", &run, "/dev/null"])
+        .env("JEDAY", JEDAY)
+        .env("ADDRESS", server.operator_address().to_string())
+        .env("TERM", "xterm-256color")
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut screen = child.stdout.take().unwrap();
+    let mut seen = String::new();
+    let mut bytes = [0; 4096];
+    while !seen.contains("worker") {
+        let len = screen.read(&mut bytes).unwrap();
+        assert!(len > 0, "it has ended: {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&bytes[..len]));
+    }
+    assert!(seen.contains(ENTERED) && !seen.contains(LEFT), "{seen:?}");
+    let pid = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains(LEFT) && rest.contains(SHOWN), "{rest:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(128 + Signal::TERM.as_raw()));
 }
 
 #[test]
