@@ -25,7 +25,7 @@ const HISTOGRAM: &str = "histogram";
 const SUMMARY: &str = "summary";
 
 /// A usual page, so that the buffer seldom grows.
-const PAGE_BYTES: usize = 64 * 1024;
+const PAGE_BYTES: usize = 160 * 1024;
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
@@ -218,6 +218,9 @@ impl Page {
             }
         }
         let totals = &snapshot.database;
+        let name = "jeday_database_unsafe_durability";
+        self.family(name, GAUGE, "1 where a database that may lose confirmed commits is accepted, as is configured.");
+        self.value(name, &[], totals.unsafe_durability);
         let counters = [
             (
                 "jeday_database_reconnects_total",
