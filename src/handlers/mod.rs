@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod paseto_keys;
 mod preflight;
+mod profile;
 mod refresh;
 pub mod register;
 pub mod rejection;
@@ -69,6 +70,7 @@ pub async fn handle(server: &Server, endpoint: Endpoint, request: Request<'_>) -
         Endpoint::HealthReady | Endpoint::Health => Ok(health::ready(server)),
         Endpoint::OpenApi => Ok(openapi::document()),
         Endpoint::Metrics => Ok(metrics::page(server).await),
+        Endpoint::Profile => profile::take(server, request).await,
     };
     outcome.unwrap_or_else(|rejection| rejection.into())
 }
