@@ -62,7 +62,12 @@ seconds_of() {
     esac
 }
 seconds=$(seconds_of "$duration")
-[ "$seconds" -gt $((warm_up_s + 2)) ] || { echo "DURATION=$duration: 5s at the least" >&2; exit 2; }
+measured_s=$((seconds - warm_up_s))
+# One after the other, so that none measures another: two profiles of the server's own, perf twice, bpftrace. The last
+# two parts are for programs to start in.
+case "$mode" in full) parts=7 ;; *) parts=2 ;; esac
+part_s=$((measured_s / parts))
+[ "$part_s" -ge 1 ] || { echo "DURATION=$duration: $((warm_up_s + parts))s at the least" >&2; exit 2; }
 
 reset() {
     if [ -s "$scratch/postgres/postmaster.pid" ]; then
@@ -92,6 +97,7 @@ start_server() {
         server.address=127.0.0.1:0 metrics.address=127.0.0.1:0 log.format=json cluster.state_directory="$scratch"
         limits.login_failures_per_account=0 limits.login_failures_per_address=0 hardening.queue_max=400
     )
+    : >"$log"
     env -i PATH="$PATH" HOME="${HOME:-/}" "$jeday" serve "${settings[@]/#/--set=}" 2>"$log" &
     server=$!
     until base_url=$(told address) && [ -n "$base_url" ]; do
@@ -99,6 +105,7 @@ start_server() {
         sleep 0.1
     done
     metrics_url=$(told metrics)
+    operator_url=${metrics_url%/metrics}
 }
 
 # A field of the server's record that it is ready.
@@ -106,39 +113,37 @@ told() {
     sed -n "s/.*\"message\":\"ready\".*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" "$log"
 }
 
+connection=(--no-psqlrc --quiet --host="$scratch/postgres/socket" --username=postgres --dbname=jeday)
 sql() {
-    psql --no-psqlrc --quiet --host="$scratch/postgres/socket" --username=postgres --dbname=jeday "$@"
-}
-
-# Runs in the background, and is waited for before the server stops.
-gather() {
-    "$@" &
-    gatherers+=($!)
+    psql "${connection[@]}" "$@"
 }
 
 svg_and_pprof() {
-    local half=$((measured_s / 2))
     curl --silent --show-error --fail --output "$folder/cpu.svg" \
-        "$metrics_url/debug/profile?seconds=$half&format=svg" || skip 'flame graph' 'the server gave none'
+        "$operator_url/debug/profile?seconds=$part_s&format=svg" || skip 'flame graph' 'the server gave none'
     curl --silent --show-error --fail --output "$folder/cpu.pb.gz" \
-        "$metrics_url/debug/profile?seconds=$half" || skip 'pprof profile' 'the server gave none'
+        "$operator_url/debug/profile?seconds=$part_s" || skip 'pprof profile' 'the server gave none'
 }
 
-# What PostgreSQL's processes wait for, ten times a second.
+# What PostgreSQL's processes wait for, twenty times a second.
 wait_events() {
-    local until=$((SECONDS + measured_s))
-    while [ "$SECONDS" -lt "$until" ]; do
-        sql --no-align --tuples-only --command "SELECT coalesce(wait_event_type || ':' || wait_event, 'CPU')
-            FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()" || break
-        sleep 0.1
-    done | sort | uniq --count | sort --reverse --numeric-sort >"$folder/wait-events.txt"
+    local query="SELECT coalesce(wait_event_type || ':' || wait_event, 'CPU') FROM pg_stat_activity
+        WHERE state = 'active' AND pid <> pg_backend_pid()"
+    { timeout "$measured_s" psql "${connection[@]}" --no-align --tuples-only <<<"$query \\watch 0.05" || true; } |
+        grep . | sort | uniq --count | sort --reverse --numeric-sort >"$folder/wait-events.txt" ||
+        skip 'wait events' 'PostgreSQL was never seen at work'
 }
 
 perf_cpu() {
     command -v perf >/dev/null || { skip 'perf' 'not there; on Debian: apt-get install linux-perf'; return; }
     local said
     said=$(perf record --quiet --freq=99 --call-graph=dwarf,16384 --pid="$server" --output="$folder/perf.data" \
-        -- sleep "$measured_s" 2>&1) || { skip 'perf' "$(tail -n 1 <<<"$said")"; return; }
+        -- sleep "$part_s" 2>&1) || { skip 'perf' "$(tail -n 1 <<<"$said")"; return; }
+}
+
+# Once the load is over: it takes a core for seconds.
+perf_report() {
+    [ -s "$folder/perf.data" ] || return 0
     perf report --stdio --no-children --call-graph=none --percent-limit=0.5 --input="$folder/perf.data" \
         >"$folder/perf-cpu.txt" 2>/dev/null || skip 'perf report' 'no samples'
     # By far the largest file, and read by this perf only.
@@ -148,17 +153,22 @@ perf_cpu() {
 perf_counts() {
     command -v perf >/dev/null || return 0
     local said
-    said=$(perf stat --pid="$server" --output="$folder/perf-stat.txt" -- sleep "$measured_s" 2>&1) ||
+    said=$(perf stat --pid="$server" --output="$folder/perf-stat.txt" -- sleep "$part_s" 2>&1) ||
         skip 'perf stat' "$(tail -n 1 <<<"$said")"
-    said=$(perf trace --summary --pid="$server" --output="$folder/perf-syscalls.txt" -- sleep "$measured_s" 2>&1) ||
+}
+
+perf_syscalls() {
+    command -v perf >/dev/null || return 0
+    local said
+    said=$(perf trace --summary --pid="$server" --output="$folder/perf-syscalls.txt" -- sleep "$part_s" 2>&1) ||
         { rm -f "$folder/perf-syscalls.txt"; skip 'perf trace' "$(tail -n 1 <<<"$said")"; }
 }
 
 # One program of bpftrace, whose result is what it prints at its end.
 trace() {
     local name=$1 program=$2 said
-    if ! said=$(timeout --signal=INT $((measured_s + 15)) bpftrace -o "$folder/$name.txt" -e "$program
-        interval:s:$measured_s { exit(); }" 2>&1); then
+    if ! said=$(timeout --signal=INT $((part_s + 15)) bpftrace -o "$folder/$name.txt" -e "$program
+        interval:s:$part_s { exit(); }" 2>&1); then
         rm -f "$folder/$name.txt"
         skip "bpftrace $name" "$(grep -v '^$' <<<"$said" | tail -n 1)"
     fi
@@ -168,7 +178,7 @@ bpf_off_cpu() {
     command -v bpftrace >/dev/null || { skip 'bpftrace' 'not there; on Debian: apt-get install bpftrace'; return; }
     trace off-cpu "
         tracepoint:sched:sched_switch {
-            if (args->prev_state > 0) { @left[args->prev_pid] = nsecs; }
+            if (args->prev_state > 0 && (pid == $server || comm == \"postgres\")) { @left[args->prev_pid] = nsecs; }
             if (@left[args->next_pid]) {
                 @off_cpu_us[args->next_comm] = hist((nsecs - @left[args->next_pid]) / 1000);
                 delete(@left[args->next_pid]);
@@ -193,6 +203,7 @@ prepare_postgres() {
     if ! sql --command 'SELECT pg_stat_statements_reset()' >/dev/null 2>&1; then
         skip pg_stat_statements 'PostgreSQL does not have it, on Debian part of the package postgresql'
     fi
+    sql --command "SELECT pg_stat_reset_shared('wal')" >/dev/null
     wal_before=$(sql --no-align --tuples-only --command "SELECT pg_current_wal_lsn()")
 }
 
@@ -242,7 +253,7 @@ index() {
         section 'Off the CPU: microseconds by thread, by bpftrace' off-cpu.txt
         section 'System calls by number: how many and how long, by bpftrace' syscalls.txt
         section 'Statements, since the load began' statements.txt
-        section 'What PostgreSQL waited for: samples, ten a second' wait-events.txt
+        section 'What PostgreSQL waited for: sessions at work, twenty samples a second' wait-events.txt
         section 'WAL' wal.txt
         section 'PostgreSQL settings that are not its own' postgres-settings.txt
         section 'Metrics before' metrics-before.prom
@@ -268,28 +279,33 @@ profile() {
     log=$folder/server.log
     start_server
     prepare_postgres
-    curl --silent --fail --output "$folder/metrics-before.prom" "$metrics_url/metrics"
+    curl --silent --fail --output "$folder/metrics-before.prom" "$metrics_url"
 
-    measured_s=$((seconds - warm_up_s))
     K6_NO_USAGE_REPORT=true BASE_URL=$base_url VUS=$vus DURATION=$duration SUMMARY=$folder/k6.json \
         "$k6" run --quiet --no-color "k6/$scenario.js" >"$folder/k6.txt" 2>&1 &
     load=$!
     children+=("$load")
     sleep "$warm_up_s"
 
-    gatherers=()
-    gather svg_and_pprof
-    gather wait_events
+    wait_events &
+    children+=("$!")
+    svg_and_pprof
     if [ "$mode" = full ]; then
-        gather perf_cpu
-        gather perf_counts
-        gather bpf_off_cpu
-        gather bpf_syscalls
+        perf_cpu
+        perf_counts &
+        children+=("$!")
+        perf_syscalls
+        bpf_off_cpu &
+        children+=("$!")
+        bpf_syscalls
     fi
-    children+=("${gatherers[@]}")
     wait "$load" || skip 'a threshold of k6' 'broken, as its summary says'
-    wait "${gatherers[@]}" || true
-    curl --silent --fail --output "$folder/metrics-after.prom" "$metrics_url/metrics"
+    for child in "${children[@]}"; do
+        wait "$child" || true
+    done
+    children=()
+    curl --silent --fail --output "$folder/metrics-after.prom" "$metrics_url"
+    perf_report
     postgres_results
     index
     echo "$folder/index.html"

@@ -234,7 +234,7 @@ pub const HASH_MEMORY_WIPED_AFTER: Duration = Duration::from_secs(5);
 /// Longest `Retry-After` of a full password queue, in seconds: by then the load is another one.
 pub const PASSWORD_RETRY_AFTER_S_MAX: u64 = 60;
 
-/// Samples of a profile for each second of CPU time: enough for 1 % of a busy core to show in 10 s, at some 0.1 % of it.
+/// Samples of a profile for each second of CPU time: enough for 1 % of a busy core to show in 10 s, at a small cost.
 /// Not a round number, so that work that is done a hundred times a second is not always or never met.
 pub const PROFILE_HZ: u32 = 99;
 

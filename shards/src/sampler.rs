@@ -253,10 +253,10 @@ fn record(registers: Registers) {
     }
     let copies = COPIES_NUMBER.load(Ordering::Relaxed);
     let at = (number * STACK_BYTES_MAX) as libc::off_t;
+    let stack = ptr::with_exposed_provenance(registers.stack as usize);
     // SAFETY: the kernel reads the memory, not we: it copies up to the first page that is not there, and says how much
     // that was. The stack does not change meanwhile below the handler's own frame.
-    let copied =
-        unsafe { libc::pwrite(copies, ptr::with_exposed_provenance(registers.stack as usize), STACK_BYTES_MAX, at) };
+    let copied = unsafe { libc::pwrite(copies, stack, STACK_BYTES_MAX, at) };
     // SAFETY: it takes no argument and cannot fail.
     let thread = unsafe { libc::syscall(libc::SYS_gettid) };
     slot.thread.store(thread as u32, Ordering::Relaxed);

@@ -6,6 +6,8 @@ use std::{collections::HashMap, path::Path, ptr, rc::Rc};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Function {
     pub(super) name: Rc<str>,
+    /// As the linker has it.
+    pub(super) symbol: Rc<str>,
     /// Empty when it is not known.
     pub(super) file: Rc<str>,
     /// 0 when it is not known.
@@ -30,16 +32,19 @@ impl Functions {
 fn look_up(address: u64) -> Rc<[Function]> {
     let mut functions = Vec::new();
     backtrace::resolve(ptr::without_provenance_mut(address as usize), |symbol| {
-        let name = symbol.name().map(|name| format!("{name:#}"));
+        let name = symbol.name();
+        let raw = name.as_ref().and_then(|name| name.as_str());
         let file = symbol.filename().map(Path::to_string_lossy);
         functions.push(Function {
-            name: name.unwrap_or_else(|| unknown(address)).into(),
+            symbol: raw.map_or_else(|| unknown(address), str::to_owned).into(),
+            name: name.as_ref().map_or_else(|| unknown(address), |name| format!("{name:#}")).into(),
             file: file.unwrap_or_default().into(),
             line: symbol.lineno().unwrap_or(0),
         });
     });
     if functions.is_empty() {
-        functions.push(Function { name: unknown(address).into(), file: "".into(), line: 0 });
+        let name: Rc<str> = unknown(address).into();
+        functions.push(Function { symbol: name.clone(), name, file: "".into(), line: 0 });
     }
     functions.into()
 }

@@ -176,8 +176,10 @@ impl Tables {
             return id;
         }
         let (name, filename) = (self.text(&function.name), self.text(&function.file));
+        // Where it equals the name, `go tool pprof` takes the name for one of C++, and drops what is in angle brackets.
+        let system_name = self.text(&function.symbol);
         let id = self.file.function.len() as u64 + 1;
-        self.file.function.push(FunctionEntry { id, name, system_name: name, filename });
+        self.file.function.push(FunctionEntry { id, name, system_name, filename });
         self.functions.insert(key, id);
         id
     }
