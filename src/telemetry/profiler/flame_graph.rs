@@ -6,7 +6,7 @@ use inferno::flamegraph::{self, Options};
 use std::{fmt::Write, io};
 
 pub(super) fn draw(profile: &Profile) -> io::Result<Vec<u8>> {
-    let mut functions = Functions::default();
+    let mut functions = Functions::of_this_process();
     let lines: Vec<String> =
         profile.samples.iter().map(|((thread, stack), count)| line(thread, stack, *count, &mut functions)).collect();
     let mut options = Options::default();

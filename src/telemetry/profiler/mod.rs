@@ -110,8 +110,9 @@ impl Profiling {
     /// # Errors
     /// [`ProfileError::Running`] while another is being taken, [`ProfileError::System`].
     pub fn start(render: fn(&Profile) -> Result<Vec<u8>, ProfileError>) -> Result<Profiling, ProfileError> {
-        let sampler = Sampler::start(PROFILE_HZ)?;
+        // In this order, or the profile begins with its own preparation.
         let unwinder = Unwinder::of_this_process()?;
+        let sampler = Sampler::start(PROFILE_HZ)?;
         let state = Arc::new(State::default());
         let told = state.clone();
         let work = move || {

@@ -101,7 +101,6 @@ pub(super) fn encode(profile: &Profile) -> Vec<u8> {
 }
 
 /// A file in the making; ids begin with 1.
-#[derive(Default)]
 struct Tables {
     texts: HashMap<Rc<str>, i64>,
     functions: HashMap<(Rc<str>, Rc<str>), u64>,
@@ -111,7 +110,13 @@ struct Tables {
 }
 
 fn file(profile: &Profile) -> File {
-    let mut tables = Tables::default();
+    let mut tables = Tables {
+        texts: HashMap::new(),
+        functions: HashMap::new(),
+        locations: HashMap::new(),
+        looked_up: Functions::of_this_process(),
+        file: File::default(),
+    };
     tables.text(&"".into());
     let period = 1_000_000_000 / i64::from(PROFILE_HZ);
     let types = [("samples", "count"), ("cpu", "nanoseconds")];

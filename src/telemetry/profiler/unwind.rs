@@ -64,7 +64,7 @@ fn registers(of: &Registers) -> UnwindRegsNative {
 }
 
 /// Files and the addresses that they are loaded to, from lines of `/proc/self/maps` (proc(5)).
-fn loaded(maps: &str) -> BTreeMap<String, Range<u64>> {
+pub(super) fn loaded(maps: &str) -> BTreeMap<String, Range<u64>> {
     let mut files: BTreeMap<String, Range<u64>> = BTreeMap::new();
     for line in maps.lines() {
         let Some((range, path)) = mapping(line) else { continue };
