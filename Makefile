@@ -33,8 +33,17 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
-	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy
-	cargo test --workspace --locked --no-fail-fast
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime
+	cargo test --workspace --locked --no-fail-fast --features fail-points
+
+.PHONY: test-faults
+test-faults: ## Break real parts in earnest, for some 15 minutes (SEED=17: replay; ARGS=server_killed: in part)
+	@scripts/install-packages.sh postgresql pgbouncer faketime
+	@seed=$${SEED:-$$RANDOM}; \
+		again="make test-faults SEED=$$seed ARGS='$(ARGS)'"; \
+		echo "seed $$seed; once more the same: $$again"; \
+		JEDAY_TEST_ROUNDS=full JEDAY_FAULTS_SEED=$$seed timeout 3600 \
+			cargo test --locked --features fail-points --test faults -- $(ARGS) || { echo "failed; replay: $$again"; exit 1; }
 
 .PHONY: api-check
 api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
@@ -45,7 +54,7 @@ api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--inclu
 .PHONY: lint
 lint: ## Check the format, and let Clippy look at everything
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 .PHONY: format
 format: ## Format the Rust sources

@@ -7,18 +7,19 @@ mod input;
 pub use arrival::Complaints;
 
 use crate::{
+    fail_points::{self, FailPoint},
     handlers::{self, Rejection, Reply, Request},
     http::{
         body::{self, BodyDecoder, BodyError, BodyLimits},
         cors::{Origins, Sharing},
         forwarded,
         framing::BodyFraming,
-        head::{self, Head, HeadLimits, HeadProgress},
+        head::{self, Head, HeadLimits, HeadProgress, Method},
         network::Networks,
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
-    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE},
+    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN},
     routes::{self, Endpoint, Front, PREFLIGHT, UNROUTED},
     server::Server,
     telemetry::CloseReason,
@@ -126,10 +127,16 @@ impl<'s> Connection<'s> {
             Ok(counted) => counted,
             Err(reason) => return reason,
         };
+        let mut in_a_row = 0;
         loop {
             match self.serve_one().await {
                 Ok(Next::Request) => {}
                 Ok(Next::Close(reason)) | Err(reason) => return reason,
+            }
+            in_a_row += 1;
+            if in_a_row == REQUESTS_PER_TURN {
+                in_a_row = 0;
+                shards::yield_to_sockets().await;
             }
         }
     }
@@ -163,6 +170,8 @@ impl<'s> Connection<'s> {
                 }
                 Ok(None) => match self.fill().await {
                     Ok(()) => {}
+                    // An empty line is no request (RFC 9112 section 2.2), and what is none gets no reply.
+                    Err(Unread::Expired) if b"\r\n".starts_with(self.input.filled()) => return Err(CloseReason::Idle),
                     Err(Unread::Expired) => {
                         let sharing = self.sharing(None);
                         return self.reject(Rejection::HeaderTimeout, sharing, started).await;
@@ -234,6 +243,8 @@ impl<'s> Connection<'s> {
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
                 let request = Request { head, body, client };
+                self.server.metrics().requests.begun(endpoint as usize);
+                fail_points::pass(FailPoint::Request);
                 let answer = handlers::handle(self.server, endpoint, request);
                 let reply =
                     if endpoint.is_for_who_waits() { Box::pin(self.unless_left(answer)).await? } else { answer.await };
@@ -244,7 +255,8 @@ impl<'s> Connection<'s> {
             }
             Err(rejection) => (UNROUTED, rejection.into()),
         };
-        let keep_alive = head.keep_alive && !self.server.stop().requested();
+        // What follows CONNECT may be meant for a tunnel: it is no request, and must not be taken for one.
+        let keep_alive = head.keep_alive && head.method != Method::Connect && !self.server.stop().requested();
         let mut bytes = self.server.take_output();
         let date = self.server.date();
         let fields = sharing.fields();
@@ -308,7 +320,7 @@ impl<'s> Connection<'s> {
         let mut bytes = Vec::new();
         let reply = Reply::from(rejection);
         let (fields, date) = (sharing.fields(), self.server.date());
-        let context = ReplyContext { fields: &fields, ..ReplyContext::closing(&date) };
+        let context = ReplyContext { fields: &fields, ..ReplyContext::refusing(self.input.filled(), &date) };
         reply.write(&context, &mut bytes);
         self.send(&bytes).await?;
         self.count(UNROUTED, reply.status, started);

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connection;
+mod fail_points;
 pub mod handlers;
 pub mod hardening;
 pub mod http;
@@ -19,5 +20,7 @@ pub mod postgres;
 pub mod rate_limit;
 pub mod routes;
 pub mod server;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;
 pub mod tokens;

@@ -54,6 +54,18 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// nor hide the signal to stop.
 pub const ACCEPTS_PER_TURN: u32 = 64;
 
+/// Longest time without a heartbeat that a shard is allowed. It beats and is looked at once a second, so one that has
+/// stalled is found within 5 s, while one that is held up for 2 s, as by a page that has to come from a disk, is not.
+pub const SHARD_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// How long a listener that is about to close waits for handshakes that have begun: a round trip to the clients, also
+/// to those on other continents.
+pub const DRAIN_HANDSHAKES: Duration = Duration::from_millis(250);
+/// Requests of one connection that are answered before all others have a turn. A client may send any number of them
+/// without waiting for replies, and those that need no waiting for would else follow one on the other for as long as
+/// it keeps sending. They are read as they are answered: no more of them lie here than the input has room for.
+pub const REQUESTS_PER_TURN: u32 = 16;
+
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.
 pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);
@@ -230,6 +242,17 @@ pub const ARGON2_SELF_TEST_ROUNDS: usize = 8;
 /// How long hash memory lies unused before it is wiped. What the last hash left is of use to somebody who reads the
 /// process's memory; wiping after each hash would cost 5 to 9 percent of it.
 pub const HASH_MEMORY_WIPED_AFTER: Duration = Duration::from_secs(5);
+
+/// Shortest time after which a hash that somebody waits for counts as stuck: ten times what the dearest stored hash may
+/// take on a core of its own.
+pub const HASH_STUCK_AFTER: Duration = Duration::from_secs(5);
+
+/// As many times what a hash usually takes, where that is longer: no busy machine slows one down so much.
+pub const HASH_STUCK_HASHES: u32 = 20;
+
+/// How long hashes under way are waited for at the end, so that their memory is wiped; what has not ended by then ends
+/// with the process.
+pub const HASHES_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Longest `Retry-After` of a full password queue, in seconds: by then the load is another one.
 pub const PASSWORD_RETRY_AFTER_S_MAX: u64 = 60;

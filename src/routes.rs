@@ -57,9 +57,11 @@ impl Route {
 /// What a pattern ends in that leaves its last segment to the client.
 const ANY_SEGMENT: &str = "{id}";
 
-/// The segment of `path` behind `fixed`, when there is exactly one.
+/// The segment of `path` behind `fixed`, when there is exactly one. None that another server would resolve, or take for
+/// two: a dot segment, or one in which an escape is left (RFC 3986 section 6.2.2).
 fn parameter<'p>(fixed: &str, path: &'p str) -> Option<&'p str> {
-    path.strip_prefix(fixed).filter(|segment| !segment.is_empty() && !segment.contains('/'))
+    let is_plain = |segment: &&str| !matches!(*segment, "" | "." | "..") && !segment.contains(['/', '%']);
+    path.strip_prefix(fixed).filter(is_plain)
 }
 
 /// A set of routes that one listener serves.
@@ -145,7 +147,7 @@ pub const NAMES: &[RouteName] = &[
 ///
 /// # Errors
 /// [`Rejection::NotFound`] for an unknown path, [`Rejection::MethodUnknown`] for a method that no path answers to,
-/// [`Rejection::MethodNotAllowed`] for one that others do.
+/// [`Rejection::MethodNotAllowed`] for one that others do. CONNECT has no path, and nothing here is a tunnel.
 pub fn find(table: &Table, method: Method, raw_path: &str) -> Result<Endpoint, Rejection> {
     let path = path::canonical(raw_path);
     let mut allow = None;
@@ -156,7 +158,7 @@ pub fn find(table: &Table, method: Method, raw_path: &str) -> Result<Endpoint, R
         allow = Some(if route.method == Method::Get { "GET, HEAD" } else { route.method.as_str() });
     }
     match allow {
-        _ if method == Method::Other => Err(Rejection::MethodUnknown),
+        _ if matches!(method, Method::Other | Method::Connect) => Err(Rejection::MethodUnknown),
         Some(allow) => Err(Rejection::MethodNotAllowed(allow)),
         None => Err(Rejection::NotFound),
     }
@@ -186,7 +188,10 @@ mod tests {
         let find = |path| find(PUBLIC, Method::Delete, path);
         assert_eq!(find("/auth/sessions/0198"), Ok(Endpoint::Session));
         assert_eq!(find("/auth/sessions"), Err(Rejection::MethodNotAllowed("GET, HEAD")));
-        for path in ["/auth/sessions/", "/auth/sessions/0198/", "/auth/sessions/a/b", "/auth/sessionsx"] {
+        for path in ["/auth/sessions/", "/auth/sessions/0198/", "/auth/sessions/a/b", "/auth/sessionsx"]
+            .into_iter()
+            .chain(["/auth/sessions/.", "/auth/sessions/%2E%2e", "/auth/sessions/a%2fb", "/auth/sessions/a%00"])
+        {
             assert_eq!(find(path), Err(Rejection::NotFound), "{path}");
         }
     }

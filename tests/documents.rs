@@ -173,3 +173,22 @@ fn each_dependency_is_listed_under_the_licence_it_declares() {
     let listed: BTreeMap<_, _> = cells(&table).into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     assert_eq!(listed, declared);
 }
+
+#[test]
+fn every_test_that_the_faults_name_exists() {
+    let table = section("docs/faults.md", "faults: checked by tests/documents.rs", "end of faults");
+    let rows = cells(&table);
+    let numbers: Vec<_> = rows.iter().map(|row| row[0].parse::<usize>().unwrap()).collect();
+    assert_eq!(numbers, (1..=22).collect::<Vec<_>>());
+    let mut written = String::new();
+    for folder in ["tests/faults", "tests/api", "tests/sturdiness"] {
+        let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).into_iter().flatten();
+        let files = files.map(|file| file.unwrap().path()).filter(|file| file.is_file());
+        written.extend(files.map(|file| fs::read_to_string(file).unwrap()));
+    }
+    for row in rows {
+        for test in row[3].split(", ").filter(|name| !name.is_empty()) {
+            assert!(written.contains(&format!("#[test]\nfn {test}(")), "fault {}: there is no test {test}", row[0]);
+        }
+    }
+}

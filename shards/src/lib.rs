@@ -8,6 +8,7 @@ mod launch;
 mod listener;
 pub mod offload;
 pub mod preflight;
+mod pulse;
 mod readiness;
 mod sampler;
 mod stop;
@@ -15,11 +16,16 @@ mod stream;
 mod task;
 mod tokio_io;
 pub mod topology;
+mod watchdog;
 
 pub use deadline::{Deadlines, Expired, Watch};
-pub use launch::{Controller, Failure, Fleet, FleetError, LaunchError, Shard, ShardSpec, launch};
+pub use launch::{Controller, Failure, Fleet, FleetError, LaunchError, Oversight, Shard, ShardSpec, Stall, launch};
 pub use listener::{Acceptor, Listener, ListenerConfig};
+pub use pulse::{BEAT_INTERVAL, ThreadState};
 pub use sampler::{Registers, Sample, Sampler, SamplerError};
 pub use stop::Stop;
 pub use stream::Stream;
-pub use task::{Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now};
+pub use task::{
+    Elapsed, Task, block_on, blocking, sleep, spawn, thread_cpu_time, timeout, yield_now, yield_to_sockets,
+};
+pub use watchdog::{Finding, Sign, Watchdog};

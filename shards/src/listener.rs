@@ -3,8 +3,22 @@
 
 use crate::{Stream, readiness::Watched};
 use rustix::net::{SocketFlags, accept_with};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use std::{future::poll_fn, io, net::SocketAddr};
+
+/// Drops every segment that begins a handshake, for a socket filter that sees TCP headers: SYN is the second bit of the
+/// flags (RFC 9293 section 3.1), and the kernel looks at them at the listener before it answers.
+const NO_SYN: &[SockFilter] = &[
+    SockFilter::new(LOAD_BYTE, 0, 0, 13),
+    SockFilter::new(JUMP_IF_ANY_BIT, 0, 1, 0b10),
+    SockFilter::new(RETURN, 0, 0, 0),
+    SockFilter::new(RETURN, 0, 0, u32::MAX),
+];
+
+/// Codes of the classic packet filter, as linux/bpf_common.h has them.
+const LOAD_BYTE: u16 = 0x30;
+const JUMP_IF_ANY_BIT: u16 = 0x45;
+const RETURN: u16 = 0x06;
 
 /// How to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +91,16 @@ impl Acceptor {
         })
         .await?;
         Stream::accepted(accepted.expect("a completed accept has left its descriptor").into())
+    }
+
+    /// Takes part in no new handshake from now on; those that have begun go on to their end. The kernel resets what is
+    /// neither accepted nor refused when a listener closes, but a client whose SYN is left unanswered sends it again
+    /// after a second, and it goes to whoever listens there by then.
+    ///
+    /// # Errors
+    /// The operating system's; the listener is as it was then.
+    pub fn begin_no_more(&self) -> io::Result<()> {
+        self.0.get().attach_filter(NO_SYN)
     }
 
     /// A connection that waits already, if any: what draining takes before it closes the listener.

@@ -26,6 +26,7 @@ thread_local! {
 pub(crate) struct Poller {
     epoll: Rc<OwnedFd>,
     entries: RefCell<Slab<Rc<Entry>>>,
+    events: RefCell<Vec<epoll::Event>>,
 }
 
 struct Shared(Rc<OwnedFd>);
@@ -48,7 +49,8 @@ impl Drop for Installed {
 /// Makes the set of the current executor and the task that serves it.
 pub(crate) fn install() -> io::Result<Installed> {
     let epoll = Rc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-    let poller = Rc::new(Poller { epoll: epoll.clone(), entries: RefCell::default() });
+    let events = RefCell::new(Vec::with_capacity(EVENTS_PER_TURN));
+    let poller = Rc::new(Poller { epoll: epoll.clone(), entries: RefCell::default(), events });
     let pollable = PollableFd::new(Shared(epoll)).map_err(io::Error::from)?;
     CURRENT.with(|current| current.replace(Some(poller.clone())));
     crate::spawn(poller.serve(pollable)).detach();
@@ -57,25 +59,40 @@ pub(crate) fn install() -> io::Result<Installed> {
 
 impl Poller {
     async fn serve(self: Rc<Self>, pollable: PollableFd<Shared>) {
-        let mut events = Vec::with_capacity(EVENTS_PER_TURN);
         loop {
             pollable.readable().await.expect("an epoll set can be polled for as long as its ring lives");
-            events.clear();
-            let zero = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-            match epoll::wait(&*self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&zero)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => panic!("an epoll set of our own can be waited for: {error}"),
-            }
-            let entries = self.entries.borrow();
-            for event in &events {
-                // An entry may have gone since, and its key may be another's by now: that one finds nothing to read.
-                let key = usize::try_from(event.data.u64()).expect("keys are made from usize");
-                if let Some(entry) = entries.get(key) {
-                    entry.mark(event.flags);
-                }
+            self.look();
+        }
+    }
+
+    /// Wakes who waits for a socket that is ready, without waiting for one.
+    fn look(&self) {
+        let mut events = self.events.borrow_mut();
+        events.clear();
+        let zero = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&*self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&zero)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("an epoll set of our own can be waited for: {error}"),
+        }
+        let entries = self.entries.borrow();
+        for event in &*events {
+            // An entry may have gone since, and its key may be another's by now: that one finds nothing to read.
+            let key = usize::try_from(event.data.u64()).expect("keys are made from usize");
+            if let Some(entry) = entries.get(key) {
+                entry.mark(event.flags);
             }
         }
     }
+}
+
+/// Wakes every task of this shard whose socket is ready. The ring, through which that is learnt otherwise, is not
+/// looked at for as long as there are tasks that can go on.
+///
+/// # Panics
+/// Outside an executor's thread.
+pub(crate) fn look() {
+    let poller = CURRENT.with(|current| current.borrow().clone());
+    poller.expect("called on the thread of an executor that `launch` or `block_on` made").look();
 }
 
 #[derive(Default)]

@@ -42,6 +42,16 @@ pub async fn sleep(duration: Duration) {
     glommio::timer::sleep(duration).await;
 }
 
+/// Lets every task of this shard have a turn that can go on: those that are runnable, and those whose socket has become
+/// ready meanwhile. For whoever always has more to do, beside whom nobody looks at sockets for tens of milliseconds.
+///
+/// # Panics
+/// Outside an executor's thread.
+pub async fn yield_to_sockets() {
+    crate::readiness::look();
+    yield_now().await;
+}
+
 /// Lets every other runnable task of this shard have a turn.
 pub async fn yield_now() {
     future::yield_now().await;

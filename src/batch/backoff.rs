@@ -3,6 +3,20 @@
 
 use std::time::Duration;
 
+/// How an attempt to have a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// There was none.
+    NeverUp,
+    /// There was one.
+    Lost {
+        /// Whether a batch came through.
+        has_served: bool,
+        /// For how long.
+        was_up: Duration,
+    },
+}
+
 /// The pause before the next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
@@ -18,35 +32,24 @@ impl Backoff {
     }
 
     /// The pause after one more failure: between a half and the whole of the doubled step, as `random` says.
-    pub fn after_failure(&mut self, random: u32) -> Duration {
+    fn after_failure(&mut self, random: u32) -> Duration {
         let step = self.first.saturating_mul(1 << self.failures.min(16)).min(self.most);
         self.failures = self.failures.saturating_add(1);
         step / 2 + (step / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 
-    /// The last attempt has worked.
-    pub fn reset(&mut self) {
-        self.failures = 0;
+    /// The pause before the next attempt at a connection, or none. A server that lets us in and serves nothing is no
+    /// better than one that does not: coming back at once would go on in circles.
+    pub fn pause_after(&mut self, ended: Ended, random: u32) -> Option<Duration> {
+        match ended {
+            Ended::Lost { has_served, was_up } if has_served || was_up > self.most => {
+                self.failures = 0;
+                None
+            }
+            Ended::Lost { .. } | Ended::NeverUp => Some(self.after_failure(random)),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn pause_doubles_up_to_its_bound_and_starts_again(random in proptest::collection::vec(any::<u32>(), 40)) {
-            let (first, most) = (Duration::from_millis(20), Duration::from_secs(1));
-            let mut backoff = Backoff::new(first, most);
-            for (failures, random) in random.into_iter().enumerate() {
-                let step = first.saturating_mul(1 << failures.min(16)).min(most);
-                let pause = backoff.after_failure(random);
-                prop_assert!(pause >= step / 2 && pause <= step);
-            }
-            backoff.reset();
-            prop_assert!(backoff.after_failure(u32::MAX) <= first);
-        }
-    }
-}
+mod tests;

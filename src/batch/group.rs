@@ -6,7 +6,7 @@
 
 use crate::{
     batch::{
-        backoff::Backoff,
+        backoff::{Backoff, Ended},
         intake::{Intake, Limits, Senders},
         source::{Fate, Source, StatementSource},
         window::{Decision, Window},
@@ -51,7 +51,7 @@ pub struct GroupState {
     /// Connections that there should be.
     pub wanted: usize,
     /// Why the last attempt to connect failed, while none is up.
-    pub failure: Option<String>,
+    pub failure: Option<ConnectError>,
 }
 
 /// Collects the statements of a group before it starts.
@@ -77,7 +77,7 @@ struct Inner {
     up: Cell<usize>,
     running: Cell<usize>,
     draining: Cell<bool>,
-    failure: RefCell<Option<String>>,
+    failure: RefCell<Option<ConnectError>>,
     complaints: RateLimited,
     /// Tasks that wait for `up`, `running` or `draining` to change.
     watchers: RefCell<Vec<Waker>>,
@@ -114,6 +114,7 @@ impl GroupBuilder {
     /// Starts connecting; see [`Group::ready`].
     pub fn start(self) -> Group {
         let GroupBuilder { config, group, metrics, senders, sources } = self;
+        metrics.database.unsafe_durability.set(u64::from(config.connect.allow_unsafe_durability));
         let prepared = sources.iter().flat_map(|source| source.prepared()).copied().collect();
         let started = Group(Rc::new(Inner {
             running: Cell::new(config.connections),
@@ -164,6 +165,7 @@ impl Inner {
         let mut backoff = Backoff::new(RECONNECT_PAUSE_FIRST, RECONNECT_PAUSE_MAX);
         let mut connected_before = false;
         while !self.drained() {
+            let ended;
             match future::or(async { Some(self.open().await) }, self.when_drained()).await {
                 Some(Ok(link)) => {
                     self.metrics.database.reconnects.add(u64::from(connected_before));
@@ -175,20 +177,18 @@ impl Inner {
                     self.set_up(self.up.get() - 1);
                     // What woke this connection may be left undone.
                     self.sources.iter().for_each(|source| source.wake_another());
-                    if has_served || connected.elapsed() > RECONNECT_PAUSE_MAX {
-                        backoff.reset();
-                        continue;
-                    }
-                    // It lets us in and serves nothing: coming back at once would go on in circles.
+                    ended = Ended::Lost { has_served, was_up: connected.elapsed() };
                 }
                 Some(Err(error)) => {
                     self.metrics.database.connect_failures.inc();
-                    self.complain(&error);
+                    self.complain(error);
+                    ended = Ended::NeverUp;
                 }
                 None => break,
             }
-            let pause = backoff.after_failure(getrandom::u32().unwrap_or(u32::MAX));
-            let _ = shards::timeout(pause, self.when_drained::<()>()).await;
+            if let Some(pause) = backoff.pause_after(ended, getrandom::u32().unwrap_or(u32::MAX)) {
+                let _ = shards::timeout(pause, self.when_drained::<()>()).await;
+            }
         }
         self.running.set(self.running.get() - 1);
         self.changed();
@@ -288,11 +288,11 @@ impl Inner {
         self.changed();
     }
 
-    fn complain(&self, error: &ConnectError) {
-        self.failure.replace(Some(error.to_string()));
+    fn complain(&self, error: ConnectError) {
         if let Some(suppressed) = self.complaints.admit(Instant::now()) {
             tracing::error!(%error, suppressed, "cannot connect to the database");
         }
+        self.failure.replace(Some(error));
     }
 
     fn watch(&self, cx: &Context<'_>) {

@@ -9,7 +9,7 @@ mod simulation;
 mod source;
 mod window;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, Ended};
 pub use group::{Group, GroupBuilder, GroupConfig, GroupState};
 pub use intake::{Answer, Full, Intake, Unanswered};
 pub use window::{Decision, Window};

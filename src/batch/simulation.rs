@@ -1,6 +1,5 @@
 //! Thousands of items over several connections to a made-up table, with a fault of any kind at each step, by seed.
-//! Nothing but the deadlines of every fourth seed depends on time, so that a seed replays what it has shown:
-//! `JEDAY_SIMULATION_SEED=N cargo test -p jeday --lib simulation`.
+//! Nothing but the deadlines of every fourth seed depends on time, so that a seed replays what it has shown.
 
 use super::{
     intake::{Answer, Limits, Senders, Unanswered},
@@ -10,9 +9,12 @@ use super::{
     },
     window::{Decision, Window},
 };
-use crate::postgres::{
-    link::{LinkError, Lost},
-    statements::Sent,
+use crate::{
+    postgres::{
+        link::{LinkError, Lost},
+        statements::Sent,
+    },
+    simulation::{Random, by_seed},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -29,27 +31,6 @@ const LENGTH_MAX: usize = 40;
 const CAPACITY: usize = 100;
 /// For a simulation that takes a second by itself.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// SplitMix64: small, and the same on every machine.
-struct Random(Cell<u64>);
-
-impl Random {
-    fn next(&self) -> u64 {
-        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn percent(&self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-}
 
 struct World {
     random: Random,
@@ -214,7 +195,7 @@ fn is_poison(id: u64) -> bool {
 
 fn simulate(seed: u64) -> u64 {
     shards::block_on(async {
-        let random = Random(Cell::new(seed));
+        let random = Random::new(seed);
         let answer_within = Duration::from_millis(if seed % 4 == 3 { 5 + random.below(40) } else { 3_600_000 });
         let senders: Rc<Senders> = Rc::default();
         let window = Window { length_max: LENGTH_MAX, wait: Duration::ZERO };
@@ -280,18 +261,6 @@ fn check(world: &World, answers: &[(Item, Result<bool, Unanswered>)]) {
 
 #[test]
 fn every_item_gets_one_true_answer_whatever_fails() {
-    if let Ok(seed) = std::env::var("JEDAY_SIMULATION_SEED") {
-        simulate(seed.parse().expect("a seed is a number"));
-        return;
-    }
-    let start = u64::from(getrandom::u32().unwrap());
-    let mut lost = 0;
-    for seed in (0..12).chain(start..start + 8) {
-        let ran = std::panic::catch_unwind(|| simulate(seed));
-        lost += ran.unwrap_or_else(|panic| {
-            let reason = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-            panic!("replay with JEDAY_SIMULATION_SEED={seed}: {reason}")
-        });
-    }
-    assert!(lost > 100, "the faults that this is about hardly happened: {lost}");
+    let lost = by_seed(0..12, 8, simulate);
+    assert!(lost.is_none_or(|lost| lost > 100), "the faults that this is about hardly happened: {lost:?}");
 }

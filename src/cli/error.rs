@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
+/// An internal error of the program, as sysexits.h has it: what supervisors are told of it by.
+const STALLED: u8 = 70;
 
 /// Why a subcommand ended without success.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,12 @@ pub enum CliError {
         message: String,
         /// What to do about it.
         hint: Option<String>,
+    },
+    /// The process has found that it does not get on, and ends to be started again.
+    #[error("{message}")]
+    Stalled {
+        /// A sentence without its end.
+        message: String,
     },
     /// Standard output did not take what was printed.
     #[error("standard output cannot be written: {}", plain(.0))]
@@ -99,12 +107,14 @@ impl CliError {
             Self::Usage { message, hint } | Self::Failed { message, hint } => {
                 line(message, hint.as_deref());
             }
+            Self::Stalled { message } => line(message, None),
             Self::Output(_) => line(&self.to_string(), None),
         }
         text
     }
 
-    /// 2 when arguments or settings are to be changed before trying again, 1 otherwise.
+    /// 2 when arguments or settings are to be changed before trying again, 70 when a server has found that it does not
+    /// get on any more, 1 otherwise.
     pub fn status(&self) -> ExitCode {
         ExitCode::from(self.status_number())
     }
@@ -113,6 +123,7 @@ impl CliError {
         match self {
             Self::Settings(_) | Self::Usage { .. } => USAGE,
             Self::Failed { .. } | Self::Output(_) => FAILURE,
+            Self::Stalled { .. } => STALLED,
         }
     }
 

@@ -47,7 +47,8 @@ Settings:
 Exit status:
   0  Success
   1  It was tried and failed
-  2  Wrong usage: arguments or settings that cannot be used";
+  2  Wrong usage: arguments or settings that cannot be used
+  70 A server did not get on any more, and wants to be started again";
 
 /// A self-hosted authentication server for REST clients: thread per core, io_uring, PostgreSQL.
 #[derive(Parser)]

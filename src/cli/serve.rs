@@ -4,6 +4,7 @@ mod database;
 mod interrupts;
 mod keys;
 mod listeners;
+mod oversight;
 mod password_cores;
 mod process;
 
@@ -16,7 +17,7 @@ use crate::{
     config, connection,
     hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits::{self, BACKLOG_WORKERS},
+    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
     routes::Front,
     server::{self, Policy, SessionLimits},
@@ -24,6 +25,7 @@ use crate::{
 };
 use database::Database;
 use interrupts::Interrupts;
+use oversight::Overseer;
 use placement::Placement;
 use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
@@ -48,7 +50,13 @@ Examples:
 
 Signals:
   SIGTERM, SIGINT   Stop accepting, answer what is under way, end with status 0;
-                    a second one ends at once";
+                    a second one ends at once
+
+Exit status:
+  70  Something inside did not get on any more, which the log describes: a
+      shard without a sign of life, or no password core that ends a hash.
+      Whoever has started the server should start it again; systemd does by
+      Restart=on-failure";
 
 /// How long PostgreSQL may take to write its buffers when the private cluster is stopped.
 const CLUSTER_STOP: Duration = Duration::from_secs(20);
@@ -110,6 +118,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
+    let mut overseer = Overseer::new(registry.clone(), &password_cores);
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
         process: Arc::new(process::process(config, &keys, &database.routing_key, registry)?),
@@ -122,9 +131,11 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let fleet = launch(&specs, serving, ready)?;
     interrupts.hand_over(fleet.controller());
 
-    let outcome = fleet.wait(config.server.drain_timeout);
+    let outcome = fleet.wait(config.server.drain_timeout, &mut overseer);
     // What still waits there is in the durable queue as well.
-    password_cores.stop(Ending::Discard);
+    if !password_cores.stop(Ending::Discard, HASHES_END_WITHIN) {
+        tracing::warn!("a hash has not come to its end: it ends with the process");
+    }
     if let Some(cluster) = cluster {
         cluster.stop(CLUSTER_STOP).map_err(|error| CliError::failed(&error))?;
     }
@@ -253,6 +264,7 @@ fn finish(outcome: Result<(), FleetError>) -> Result<ExitCode, CliError> {
             Err(CliError::failed(&error)
                 .with_hint("server.drain_timeout says how long requests under way are waited for"))
         }
+        Err(error @ FleetError::Stalled(_)) => Err(CliError::Stalled { message: error.to_string() }),
         Err(error) => Err(CliError::failed(&error)),
     }
 }

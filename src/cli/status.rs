@@ -16,7 +16,7 @@ const AFTER_HELP: &str = "\
 Examples:
   jeday status                                 The server of this machine
   METRICS_ADDRESS=10.0.0.7:9090 jeday status   Another one
-  jeday status --health                        Whether it is ready, for a container's engine
+  jeday status --health                        Whether it is ready, in one line
   watch jeday status                           Again and again
 
 The server is the one that listens on METRICS_ADDRESS. Rates are those of the

@@ -27,12 +27,13 @@ struct Checks {
     password_cores: &'static str,
 }
 
-/// This shard can read and store accounts and have passwords checked; 503 otherwise. Reasons stay in the log: they may
-/// name hosts.
+/// This shard can read and store accounts and have passwords checked; 503 otherwise. Reasons stay
+/// in the log, but for a word or two: they may name hosts.
 pub(super) fn ready(server: &Server) -> Reply {
-    let database = server.statements().are_reachable();
+    let fault = server.statements().fault();
     let password_cores = server.password_core().pressure().workers > 0;
-    let up = database && password_cores;
+    let some_stuck = server.password_core().stuck() > 0;
+    let up = fault.is_none() && password_cores;
     let draining = server.stop().requested();
     let health = Health {
         status: if draining {
@@ -44,9 +45,14 @@ pub(super) fn ready(server: &Server) -> Reply {
         },
         version: env!("CARGO_PKG_VERSION"),
         checks: Checks {
-            database: if database { "ok" } else { "unreachable" },
+            database: fault.unwrap_or("ok"),
             durability: if server.allows_unsafe_durability() { "not enforced" } else { "enforced" },
-            password_cores: if password_cores { "ok" } else { "stopped" },
+            password_cores: match (password_cores, some_stuck) {
+                (true, false) => "ok",
+                (true, true) => "some stuck",
+                (false, true) => "stuck",
+                (false, false) => "stopped",
+            },
         },
     };
     let body = serde_json::to_vec(&health).expect("plain data can be written as JSON");

@@ -1,19 +1,28 @@
 //! JSON bodies: read strictly (RFC 8259), written by hand where a reply has a fixed shape.
 
+mod members;
+
 use crate::{
     handlers::{Rejection, Request},
     http::media_type::require_json,
 };
-use serde::Deserialize;
-use std::io::Write;
+use members::Members;
+use serde::Deserializer;
+use std::{borrow::Cow, io::Write};
 
-/// Reads the body as JSON of this shape. Unknown members are ignored, a member that comes twice is refused.
-pub(super) fn read<'r, T: Deserialize<'r>>(request: Request<'r>) -> Result<T, Rejection> {
+/// Reads the body as a JSON object and gives its members of these names, which are strings; null counts as missing.
+/// Others are ignored, but not before they are held to the same rules.
+pub(super) fn read<'r, const N: usize>(
+    request: Request<'r>,
+    names: [&'static str; N],
+) -> Result<[Option<Cow<'r, str>>; N], Rejection> {
     require_json(request.head.content_type).map_err(Rejection::MediaType)?;
     if request.head.content_coded {
         return Err(Rejection::ContentCoding);
     }
-    serde_json::from_slice(request.body).map_err(|error| Rejection::json(&error))
+    let mut json = serde_json::Deserializer::from_slice(request.body);
+    let members = json.deserialize_map(Members { names }).and_then(|members| json.end().map(|()| members));
+    members.map_err(|error| Rejection::json(&error))
 }
 
 /// Appends `text` as a JSON string.

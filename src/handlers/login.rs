@@ -22,16 +22,7 @@ use crate::{
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
-use serde::Deserialize;
 use std::borrow::Cow;
-
-#[derive(Deserialize)]
-struct Body<'r> {
-    #[serde(borrow)]
-    email: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    password: Option<Cow<'r, str>>,
-}
 
 /// The fields, each as it could be stored.
 struct Login {
@@ -40,7 +31,7 @@ struct Login {
 }
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
-    let login = validate(json::read(request)?)?;
+    let login = validate(json::read(request, ["email", "password"])?)?;
     // Before it costs the database a look-up, and before it is counted: a flood must be cheap to turn away, and whoever
     // is turned away has not tried.
     let origin = network(request.client);
@@ -89,9 +80,9 @@ fn failed(request: Request<'_>) -> SecurityEvent<'_> {
     SecurityEvent::new(SecurityEventKind::LoginFailed).address(request.client)
 }
 
-fn validate(body: Body<'_>) -> Result<Login, Rejection> {
-    let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
-    let password = present(body.password, |text| Password::attempt(text).map_err(FieldProblem::Password));
+fn validate([email, password]: [Option<Cow<'_, str>>; 2]) -> Result<Login, Rejection> {
+    let email = present(email, |email| Email::parse(&email).map_err(FieldProblem::Email));
+    let password = present(password, |text| Password::attempt(text).map_err(FieldProblem::Password));
     match (email, password) {
         (Ok(email), Ok(password)) => Ok(Login { email, password }),
         (email, password) => Err(refused([(Field::Email, email.err()), (Field::Password, password.err())])),

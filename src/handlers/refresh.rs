@@ -21,19 +21,11 @@ use crate::{
     telemetry::{SecurityEvent, SecurityEventKind},
     tokens::{RefreshDecision, RefreshToken, SEED_BYTES, decide},
 };
-use serde::Deserialize;
-use std::borrow::Cow;
-
-#[derive(Deserialize)]
-struct Body<'r> {
-    #[serde(borrow)]
-    refresh_token: Option<Cow<'r, str>>,
-}
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
-    let body: Body<'_> = json::read(request)?;
+    let [sent] = json::read(request, ["refresh_token"])?;
     let missing = || refused([(Field::RefreshToken, Some(FieldProblem::Missing))]);
-    let sent = body.refresh_token.ok_or_else(missing)?;
+    let sent = sent.ok_or_else(missing)?;
     let token = RefreshToken::parse(&sent).map_err(|_| Rejection::RefreshTokenInvalid)?;
     if !server.refresh_tokens().issued(&token) {
         return Err(Rejection::RefreshTokenInvalid);

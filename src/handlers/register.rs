@@ -2,6 +2,7 @@
 
 use crate::{
     account::{Bucket, Email, Password, Status, UserId, Username},
+    fail_points::{self, FailPoint},
     handlers::{
         Rejection, Reply, Request, ask,
         fields::{present, refused},
@@ -16,18 +17,7 @@ use crate::{
     server::Server,
     telemetry::{SecurityEvent, SecurityEventKind},
 };
-use serde::Deserialize;
 use std::borrow::Cow;
-
-#[derive(Deserialize)]
-struct Body<'r> {
-    #[serde(borrow)]
-    email: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    username: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    password: Option<Cow<'r, str>>,
-}
 
 /// The fields, each valid.
 struct Registration {
@@ -38,7 +28,7 @@ struct Registration {
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let key = request.head.idempotency_key.map(idempotency_key).transpose()?;
-    let registration = validate(server, json::read(request)?)?;
+    let registration = validate(server, json::read(request, ["email", "username", "password"])?)?;
     admit(server, request)?;
     match key {
         None => register(server, registration).await,
@@ -61,11 +51,14 @@ fn idempotency_key(value: &[u8]) -> Result<&[u8], Rejection> {
     if well_formed { Ok(value) } else { Err(Rejection::IdempotencyKeyMalformed) }
 }
 
-fn validate(server: &Server, body: Body<'_>) -> Result<Registration, Rejection> {
-    let email = present(body.email, |email| Email::parse(&email).map_err(FieldProblem::Email));
-    let username = present(body.username, |name| Username::parse(&name).map_err(FieldProblem::Username));
+fn validate(
+    server: &Server,
+    [email, username, password]: [Option<Cow<'_, str>>; 3],
+) -> Result<Registration, Rejection> {
+    let email = present(email, |email| Email::parse(&email).map_err(FieldProblem::Email));
+    let username = present(username, |name| Username::parse(&name).map_err(FieldProblem::Username));
     let policy = server.password_policy();
-    let password = present(body.password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
+    let password = present(password, |text| Password::parse(text, policy).map_err(FieldProblem::Password));
     match (email, username, password) {
         (Ok(email), Ok(username), Ok(password)) => Ok(Registration { email, username, password }),
         (email, username, password) => Err(refused([
@@ -83,6 +76,7 @@ async fn register(server: &Server, registration: Registration) -> Result<Reply, 
     let weak = server.hardener().has_room().then(|| (user.id, user.weak.clone()));
     match ask(&server.statements().register, user).await? {
         Registered::Created => {
+            fail_points::pass(FailPoint::Committed);
             weak.into_iter().for_each(|(user, weak)| server.hardener().fresh(user, &weak));
             Ok(created(body))
         }
@@ -101,7 +95,10 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
     match ask(&server.statements().register_once, item).await? {
-        register_once::Outcome::Created => Ok(created(body)),
+        register_once::Outcome::Created => {
+            fail_points::pass(FailPoint::Committed);
+            Ok(created(body))
+        }
         register_once::Outcome::EmailTaken => Err(Rejection::EmailTaken),
         register_once::Outcome::Earlier(earlier) if !fingerprints.contains(&earlier.fingerprint) => {
             Err(Rejection::IdempotencyKeyReused)

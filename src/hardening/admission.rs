@@ -12,7 +12,7 @@ pub struct Pressure {
     pub waiting: usize,
     /// Most jobs that may wait.
     pub waiting_max: usize,
-    /// Workers that take such jobs; at least 1.
+    /// Workers that take such jobs and come to the end of them.
     pub workers: usize,
     /// Those of them that are in a job.
     pub working: usize,
@@ -36,7 +36,7 @@ impl Pressure {
     /// Decides about a job that has to begin within `deadline`.
     #[must_use]
     pub fn decide(&self, deadline: Duration) -> Admission {
-        if self.waiting < self.waiting_max && self.begins_in() <= deadline {
+        if self.workers > 0 && self.waiting < self.waiting_max && self.begins_in() <= deadline {
             Admission::Admit
         } else {
             Admission::Busy { retry_after_s: self.retry_after_s() }
@@ -66,6 +66,9 @@ impl Pressure {
 }
 
 #[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -83,6 +86,11 @@ mod tests {
         let slow = Pressure { hash: LONG, ..pressure(0, 1, 0) };
         assert_eq!(slow.decide(Duration::ZERO), Admission::Admit);
         assert_eq!(pressure(1, 4, 2).begins_in(), Duration::ZERO, "two are idle, one waits");
+    }
+
+    #[test]
+    fn nobody_waits_where_no_worker_is_left() {
+        assert_ne!(pressure(0, 0, 0).decide(LONG), Admission::Admit);
     }
 
     #[test]

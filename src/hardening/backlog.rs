@@ -6,6 +6,7 @@ use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
     account::UserId,
     clock,
+    fail_points::{self, FailPoint},
     limits::{
         BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
         RECONNECT_PAUSE_MAX,
@@ -90,6 +91,7 @@ impl BacklogWorker {
             let claim = claim(link, wanted, self.statement_deadline()).await?;
             let found = claim.users.len();
             let Hardened { written, left } = self.harden(&claim).await;
+            fail_points::pass(FailPoint::WriteBack);
             // Nothing done at all means password cores that are busy with people.
             let in_vain = left > 0 && written.is_empty();
             claim.finish(written, self.statement_deadline()).await?;

@@ -71,7 +71,7 @@ pub struct CoresHandle {
 #[derive(Clone)]
 pub struct CoresReporter {
     engine: Engine,
-    groups: Vec<(Handle<Job, Answer>, Arc<Gauges>)>,
+    pub(super) groups: Vec<(Handle<Job, Answer>, Arc<Gauges>)>,
 }
 
 /// What all password cores have done and have to do.
@@ -98,6 +98,8 @@ pub struct GroupReport {
     pub failed: u64,
     /// Stored records that could not be read, each answered as a wrong password.
     pub unreadable: u64,
+    /// Workers for jobs that somebody waits for that do not come to the end of one.
+    pub stuck: usize,
 }
 
 /// Workers of all password cores of a plan; each holds [`Params::memory_bytes`] from the start on.
@@ -193,12 +195,13 @@ impl PasswordCores {
         self.reporter().report()
     }
 
-    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended and wiped its memory. Not
-    /// for a shard's thread.
-    pub fn stop(self, ending: Ending) {
-        for group in self.groups {
-            group.pool.stop(ending);
-        }
+    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended and wiped its memory, or
+    /// `patience` is used up: false then. Not for a shard's thread.
+    pub fn stop(self, ending: Ending, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let end = |group: Group| group.pool.stop(ending, until.saturating_duration_since(Instant::now()));
+        // Each is told to stop, also after one that does not.
+        self.groups.into_iter().map(end).filter(|ended| !ended).count() == 0
     }
 }
 
@@ -226,6 +229,7 @@ impl CoresReporter {
             late: gauges.late.load(Ordering::Relaxed),
             failed: gauges.failed.load(Ordering::Relaxed),
             unreadable: gauges.unreadable.load(Ordering::Relaxed),
+            stuck: gauges.stuck.load(Ordering::Relaxed),
         });
         CoresReport { engine: self.engine, groups: groups.collect() }
     }

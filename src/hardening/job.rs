@@ -1,7 +1,7 @@
 //! One hash on a password core: what goes there, what comes back, and what a worker makes of it. Every question about a
 //! password is the same job; only the shard that asked knows what the tag is compared with.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use shards::offload::Urgency;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::argon2id::{HashError, HashMemory};
 use super::{Params, WeakDigest};
+use crate::fail_points::{self, FailPoint};
 
 /// What is hashed. Wiped on drop.
 pub(super) enum Secret {
@@ -83,6 +84,7 @@ pub(super) fn run(hasher: &mut impl Hasher, job: &Job, gauges: &Gauges) -> Answe
         return Err(Unhashed::Late);
     }
     let mut tag = Zeroizing::new(vec![0; job.tag_bytes]);
+    fail_points::pass(FailPoint::Hash);
     if let Err(error) = hasher.hash(job.params, job.secret.as_bytes(), &job.salt, &mut tag) {
         gauges.failed.fetch_add(1, Ordering::Relaxed);
         tracing::error!(%error, params = %job.params, "a password could not be hashed");
@@ -101,6 +103,8 @@ pub(super) struct Gauges {
     pub(super) failed: AtomicU64,
     /// Counted on shards: records that could not be read.
     pub(super) unreadable: AtomicU64,
+    /// Told by who watches over them: urgent workers that do not come to the end of a job.
+    pub(super) stuck: AtomicUsize,
 }
 
 impl Gauges {

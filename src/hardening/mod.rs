@@ -14,6 +14,7 @@ pub mod places;
 pub mod random;
 pub mod record;
 pub mod self_test;
+pub mod stuck;
 pub mod weak;
 
 pub use argon2id::{Engine, HashError, HashMemory};
@@ -28,4 +29,5 @@ pub use password_core::{AttachError, Checked, PasswordCore, Unchecked, Upgrade};
 pub use places::{Origin, Place};
 pub use random::{Random, RandomError};
 pub use record::{ImportedRecord, Record, RecordError, salt_text};
+pub use stuck::CoresWatch;
 pub use weak::{Pepper, Peppers, Salt, WeakDigest, WeakRecord};

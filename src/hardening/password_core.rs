@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_lite::future;
+use shards::BEAT_INTERVAL;
 use shards::offload::{Client, Pending, Refused, Unanswered, Urgency};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -18,6 +20,7 @@ use super::core::{CoresConfig, CoresHandle};
 use super::hard::TAG_BYTES;
 use super::job::{Answer, Gauges, Hashed, Job, Secret, Unhashed};
 use super::places::{Origin, Place, Places};
+use super::stuck;
 use super::weak::{PepperId, SALT_BYTES};
 use super::{HardRecord, ImportedRecord, Material, Pepper, Peppers, Random, RandomError, Record, Salt};
 use crate::account::Password;
@@ -153,7 +156,11 @@ impl PasswordCore {
             Refused::Full(_) => Unchecked::Busy { retry_after_s: self.pressure().retry_after_s() },
             Refused::Stopped(_) => Unchecked::Stopped,
         })?;
-        let Hashed { tag, waited } = answer(pending).await?;
+        let given_up = async {
+            self.lose_patience().await;
+            Err(Unchecked::Late)
+        };
+        let Hashed { tag, waited } = future::or(answer(pending), given_up).await?;
         let (right, upgrade) = self.conclude(peppers, password, expected, &tag);
         Ok(Checked { right, upgrade: upgrade.filter(|_| right), waited })
     }
@@ -186,6 +193,15 @@ impl PasswordCore {
         }
     }
 
+    /// Resolves when an answer is not to be expected any more: a core that never comes to the end of a hash must not
+    /// keep whoever waits for it, or behind it.
+    async fn lose_patience(&self) {
+        let until = Instant::now() + self.config.deadline + stuck::patience(&self.gauges);
+        while Instant::now() < until && self.pressure().workers > 0 {
+            shards::sleep(BEAT_INTERVAL.min(until.saturating_duration_since(Instant::now()))).await;
+        }
+    }
+
     /// How much there is to do before a job that would come now.
     #[must_use]
     pub fn pressure(&self) -> Pressure {
@@ -193,10 +209,16 @@ impl PasswordCore {
         Pressure {
             waiting: load.waiting + self.places.coming(),
             waiting_max: self.waiting_max,
-            workers: load.workers,
-            working: load.working,
+            workers: load.workers.saturating_sub(self.stuck()),
+            working: load.working.saturating_sub(self.stuck()),
             hash: self.gauges.hash(Urgency::Urgent).get(),
         }
+    }
+
+    /// Workers for jobs that somebody waits for that do not come to the end of one.
+    #[must_use]
+    pub fn stuck(&self) -> usize {
+        self.gauges.stuck.load(Ordering::Relaxed)
     }
 
     /// How long a hash takes that nobody waits for, by experience.

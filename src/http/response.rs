@@ -42,9 +42,16 @@ impl<'a> ReplyContext<'a> {
         }
     }
 
-    /// The context of a reply to what could not be read as a request: the connection is closed behind it.
+    /// The context of a reply without a request: the connection is closed behind it.
     pub const fn closing(date: &'a [u8; DATE_BYTES]) -> Self {
         Self { version: Version::Http11, keep_alive: false, head_only: false, date, fields: &[] }
+    }
+
+    /// The context of a reply to what could not be read as a request, `sent` so far: the connection is closed behind
+    /// it. Whoever asks for a head gets no body, whatever else is wrong (RFC 9110 section 9.3.2).
+    pub fn refusing(sent: &[u8], date: &'a [u8; DATE_BYTES]) -> Self {
+        let head_only = sent.strip_prefix(b"\r\n").unwrap_or(sent).starts_with(b"HEAD ");
+        Self { head_only, ..Self::closing(date) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::{
     connection,
-    limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL},
+    limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, COMPLAINT_INTERVAL, DRAIN_HANDSHAKES},
     routes::Front,
     telemetry::RateLimited,
 };
@@ -39,12 +39,31 @@ pub(super) async fn accept(server: Rc<Server>, acceptor: Acceptor, front: Front)
             None => break,
         }
     }
+    finish_handshakes(&server, &acceptor, front).await;
     // Not without a bound: clients may go on connecting as fast as this takes them.
     while server.deadlines.len() < server.config.connections_max
         && let Some(stream) = acceptor.accept_waiting()
     {
         admit(&server, stream, front);
     }
+}
+
+/// Takes in those that are still shaking hands, so that closing the listener resets nobody. Where the kernel takes no
+/// filter there is no such moment, and what waits already is all that can be saved.
+async fn finish_handshakes(server: &Rc<Server>, acceptor: &Acceptor, front: Front) {
+    if let Err(error) = acceptor.begin_no_more() {
+        tracing::warn!(%error, "cannot keep new connections from a listener that closes: some may be reset");
+        return;
+    }
+    let accepting = async {
+        loop {
+            match acceptor.accept().await {
+                Ok(stream) => admit(server, stream, front),
+                Err(_) => shards::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    };
+    let _: Result<(), _> = shards::timeout(DRAIN_HANDSHAKES, accepting).await;
 }
 
 /// Admits a connection, or turns it away when the shard has as many as it may.

@@ -5,6 +5,7 @@ use super::Config;
 use crate::{
     batch::{Group, GroupBuilder, Intake, Window},
     limits::{ONCE_QUEUE_MAX, SESSION_BATCH_MAX, SESSION_QUEUE_MAX},
+    postgres::connect::UNREACHABLE,
     postgres::statements::{
         BatchedStatement, end_all_sessions::EndAllSessions, end_session::EndSession, expire_keys::ExpireKeys,
         expire_sessions::ExpireSessions, find_credentials::FindCredentials, find_refresh::FindRefresh,
@@ -69,9 +70,11 @@ impl Statements {
         self.read.ready().await;
     }
 
-    /// Whether both kinds of connections are there now.
-    pub(crate) fn are_reachable(&self) -> bool {
-        self.write.state().up > 0 && self.read.state().up > 0
+    /// What keeps this shard from reading or from writing just now, in short.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let groups = [&self.write, &self.read].map(Group::state);
+        let down = groups.into_iter().find(|group| group.up == 0)?;
+        Some(down.failure.map_or(UNREACHABLE, |failure| failure.in_short()))
     }
 
     /// Sends what is queued, then closes every connection.

@@ -19,6 +19,8 @@ pub struct HardeningFigures {
     pub no_memory: u64,
     /// Stored records that could not be read, each answered as a wrong password.
     pub unreadable: u64,
+    /// Workers for the foreground that do not come to the end of a hash.
+    pub stuck: u64,
     /// The queue of weak records, if it has been looked at.
     pub backlog: Option<BacklogFigures>,
 }

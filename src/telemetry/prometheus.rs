@@ -216,6 +216,9 @@ impl Page {
             }
         }
         let totals = &snapshot.database;
+        let name = "jeday_database_unsafe_durability";
+        self.family(name, GAUGE, "1 where a database that may lose confirmed commits is accepted, as is configured.");
+        self.value(name, &[], totals.unsafe_durability);
         let counters = [
             (
                 "jeday_database_reconnects_total",

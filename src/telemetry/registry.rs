@@ -5,12 +5,13 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use super::counters::Gauge;
 use super::hardening::HardeningFigures;
 use super::logs::{self, DroppedLines};
 use super::names::Names;
 use super::process::{ProcessStats, ThreadClock, start_time_ms};
 use super::prometheus;
-use super::shard_metrics::ShardMetrics;
+use super::shard_metrics::{Batch, ShardMetrics};
 use super::snapshot::Snapshot;
 
 type HardeningSource = Box<dyn Fn() -> HardeningFigures + Send + Sync>;
@@ -22,6 +23,19 @@ pub struct Registry {
     dropped_lines: OnceLock<DroppedLines>,
     hardening: OnceLock<HardeningSource>,
     started_ms: Option<u64>,
+}
+
+/// What a shard has in hand.
+#[derive(Debug, Default)]
+pub struct ShardLoad {
+    /// Connections of clients.
+    pub connections: u64,
+    /// Items that wait to be sent to the database.
+    pub queued: u64,
+    /// Requests that wait for it.
+    pub waiters: u64,
+    /// The request begun last, by its method and the pattern of its path.
+    pub last_request: Option<String>,
 }
 
 #[derive(Debug)]
@@ -80,6 +94,22 @@ impl Registry {
     /// kernel for their CPU time), and reads `/proc`: on a shard's behalf it belongs on a helper thread.
     pub fn render(&self) -> String {
         prometheus::render(&self.names, &self.snapshot())
+    }
+
+    /// What this shard has in hand, as far as it can be told without asking it.
+    pub fn load(&self, shard: usize) -> ShardLoad {
+        let Some(slot) = self.slots.get(shard).and_then(OnceLock::get) else { return ShardLoad::default() };
+        let metrics = &slot.metrics;
+        let sum = |of: fn(&Batch) -> &Gauge| metrics.batches.iter().map(|batch| of(batch).get()).sum();
+        let last = usize::try_from(metrics.requests.last.get()).ok().and_then(|last| last.checked_sub(1));
+        ShardLoad {
+            connections: metrics.connections.open(),
+            queued: sum(|batch| &batch.queued),
+            waiters: sum(|batch| &batch.waiters),
+            last_request: last
+                .and_then(|route| self.names.routes.get(route))
+                .map(|route| format!("{} {}", route.method, route.path)),
+        }
     }
 
     fn snapshot(&self) -> Snapshot {

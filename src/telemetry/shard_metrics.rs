@@ -35,6 +35,8 @@ pub struct ShardMetrics {
 #[derive(Debug, Default)]
 pub struct Requests {
     pub(super) routes: [Route; ROUTES_MAX],
+    /// One more than the route of the request begun last; 0 before the first.
+    pub(super) last: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,12 @@ pub(super) struct Route {
 }
 
 impl Requests {
+    /// Notes which route's request is begun: should the shard stall, that is the first thing to ask.
+    #[inline]
+    pub fn begun(&self, route: usize) {
+        self.last.set(route as u64 + 1);
+    }
+
     /// Counts one answered request: the index of its route, the status sent, and the microseconds from its first
     /// byte to the last of the reply.
     #[inline]
@@ -192,6 +200,8 @@ impl ConnectionGroup {
 #[derive(Debug, Default)]
 pub struct Database {
     pub(super) connections: [Gauge; ConnectionGroup::ALL.len()],
+    /// 1 where a server is accepted that may lose confirmed commits.
+    pub unsafe_durability: Gauge,
     /// Connections made again after one was lost.
     pub reconnects: Counter,
     /// Attempts to connect that failed.

@@ -49,6 +49,7 @@ pub(super) struct StatementTotals {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct DatabaseTotals {
+    pub(super) unsafe_durability: u64,
     pub(super) reconnects: u64,
     pub(super) connect_failures: u64,
     pub(super) batches_retried: u64,
@@ -169,6 +170,7 @@ impl StatementTotals {
 
 impl DatabaseTotals {
     fn merge(&mut self, database: &Database) {
+        self.unsafe_durability = self.unsafe_durability.max(database.unsafe_durability.get());
         self.reconnects += database.reconnects.get();
         self.connect_failures += database.connect_failures.get();
         self.batches_retried += database.batches_retried.get();

@@ -12,7 +12,6 @@ mod support {
 }
 
 mod access_tokens;
-mod bodies;
 mod command_line;
 mod connections_per_address;
 mod cors;
@@ -23,13 +22,10 @@ mod fair_queue;
 mod field_errors;
 mod go_environment;
 mod hash_parameters;
-mod heads;
 mod health;
 mod idempotency;
 mod login;
 mod login_and_hardening;
-mod malformed_json;
-mod media_types;
 mod metrics;
 mod migrating;
 mod openapi;
@@ -45,7 +41,6 @@ mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
 mod registering;
-mod routing;
 mod secrecy;
 mod security_events;
 mod sessions;

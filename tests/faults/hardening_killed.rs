@@ -2,7 +2,9 @@
 //! them at one queue: every record is written once, none is lost, and everybody can log in.
 
 use crate::{
-    eventually, random, seed,
+    eventually,
+    fail_points::FailPoints,
+    random, rounds, seed,
     support::{
         client::{Client, nth},
         metrics::Metrics,
@@ -118,6 +120,31 @@ fn two_servers_and_a_worker_share_a_backlog() {
     assert!((600.0..=660.0).contains(&sum), "{hashes:?} hashes for {users} users");
     log_everybody_in(&mut all[0].connect(), (0..users).map(nth));
     all.into_iter().for_each(|server| drop(server.stop()));
+}
+
+#[test]
+fn two_workers_that_die_before_they_write_back_lose_nothing_and_do_nothing_twice() {
+    let _turn = turn();
+    let (deployment, points) = (counting(), FailPoints::new());
+    let users = 300;
+    register_weak(&deployment, users);
+    let settings = [BRIEF, &["hardening.claim_size=10"]].concat();
+    for _ in 0..rounds(2, 10) {
+        let workers = [points.work(&deployment, &settings), points.work(&deployment, &settings)];
+        for _ in &workers {
+            // Whichever of the two comes to it first.
+            points.arm("write-back", "die");
+            points.await_failure("write-back");
+        }
+        for mut worker in workers {
+            assert!(!worker.wait().success());
+        }
+    }
+    assert!(deployment.weak() > 0, "there was nothing left to lose");
+    let survivors = [deployment.work_with(&settings), deployment.work_with(&settings)];
+    eventually("nothing is left to harden", || deployment.weak() == 0);
+    check(&deployment, users);
+    survivors.into_iter().for_each(|worker| drop(worker.stop()));
 }
 
 #[test]

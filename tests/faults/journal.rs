@@ -1,7 +1,7 @@
 //! What clients were told, and the check of it against the database.
 
 use crate::support::server::Deployment;
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// How one registration ended for its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Told {
 /// Every answer, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
+    /// How long the answer took that took longest.
+    pub(crate) longest: Duration,
     pub(crate) entries: Vec<(String, Told)>,
 }
 

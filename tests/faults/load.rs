@@ -58,7 +58,9 @@ impl Load {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut journal = Journal::default();
         for client in self.clients {
-            journal.entries.extend(client.join().unwrap().entries);
+            let one = client.join().unwrap();
+            journal.entries.extend(one.entries);
+            journal.longest = journal.longest.max(one.longest);
         }
         journal
     }
@@ -75,7 +77,9 @@ fn client(shared: &Shared, name: &str, is_patient: bool) -> Journal {
             let is_last = shared.stop.load(Ordering::Relaxed);
             let key = [("Idempotency-Key", email.as_str())];
             let request = registration(if is_patient { &key } else { &[] }, &user(&email));
+            let asked = Instant::now();
             let told = send(shared.address, &mut connection, &request);
+            journal.longest = journal.longest.max(asked.elapsed());
             match &told {
                 Told::Created(_) => drop(shared.created.fetch_add(1, Ordering::Relaxed)),
                 // Not a storm: a server that has ended refuses thousands of connections in a second.

@@ -23,6 +23,9 @@ fn read_only_database_is_no_database_until_it_takes_writes() {
          WHERE application_name = 'jeday' AND datname = '{database}'"
     ));
     eventually("it says that it is not ready", || server.connect().get("/health/ready").status == 503);
+    eventually("health says what is wrong", || {
+        server.connect().get("/health").json()["checks"]["database"] == "read-only"
+    });
     let attempts = |metrics: &Metrics| {
         metrics.sum("jeday_database_connect_failures_total", &[]) + metrics.sum("jeday_database_reconnects_total", &[])
     };

@@ -3,7 +3,7 @@
 
 use crate::{
     load::Load,
-    random, seed,
+    random, rounds, seed,
     support::{
         client::{registration, user},
         server::Deployment,
@@ -17,7 +17,7 @@ use std::{thread, time::Duration};
 fn stopping_under_load_loses_nothing_and_leaves_nobody_unanswered() {
     let _turn = turn();
     let seed = seed();
-    for round in 0..5 {
+    for round in 0..rounds(2, 20) as u64 {
         let deployment = Deployment::new();
         let mut server = deployment.serve();
         let load = Load::start(server.address(), &format!("round-{round}"), 60);

@@ -12,7 +12,10 @@ use crate::{
     },
     turn,
 };
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn requests_are_answered_while_a_lock_is_held_and_nothing_piles_up() {
@@ -58,7 +61,9 @@ fn requests_are_answered_while_a_lock_is_held_and_nothing_piles_up() {
         assert!(waiting <= 2, "{waiting} statements wait for one connection");
     }
     session.release();
+    let released = Instant::now();
     await_service(&server, "after");
+    eprintln!("back {} ms after the lock is gone", released.elapsed().as_millis());
     journal.check(&deployment);
     server.stop();
 }

@@ -127,6 +127,11 @@ impl Client {
         reply
     }
 
+    /// The next reply, which may be an interim one.
+    pub(crate) fn any_reply(&mut self) -> Reply {
+        self.reply_to(false)
+    }
+
     /// The next reply, which has no body whatever its fields say.
     pub(crate) fn reply_to_head(&mut self) -> Reply {
         self.reply_to(true)
@@ -235,6 +240,10 @@ impl Reply {
         assert_eq!(self.field("X-Content-Type-Options"), Some("nosniff"), "{self:?}");
         assert!(httpdate::parse_http_date(self.field("Date").expect("every reply has a date")).is_ok(), "{self:?}");
         assert_eq!(self.field("Transfer-Encoding"), None, "{self:?}");
+        assert_eq!(self.field("Server"), None, "{self:?}");
+        if self.status == 204 {
+            assert_eq!((self.field("Content-Length"), self.field("Content-Type")), (None, None), "{self:?}");
+        }
     }
 
     /// The value of a field that comes at most once.

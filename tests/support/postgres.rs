@@ -5,15 +5,16 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::Read,
+    io::{self, Read, Write},
     net::TcpListener,
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 /// Everybody is let in, also for replication.
@@ -113,10 +114,19 @@ impl TestCluster {
 
     /// Runs statements as superuser and returns what psql prints, unaligned and without headers.
     pub(crate) fn sql(&self, database: &str, text: &str) -> String {
+        String::from_utf8(run(&mut self.psql(database, text)).stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The same where it may fail; whether it has not.
+    pub(crate) fn try_sql(&self, database: &str, text: &str) -> bool {
+        self.psql(database, text).output().is_ok_and(|output| output.status.success())
+    }
+
+    fn psql(&self, database: &str, text: &str) -> Command {
         let mut psql = Command::new(program("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-c", text]);
         psql.arg("-h").arg(&self.root).args(["-p", &self.port.to_string()]);
-        String::from_utf8(run(&mut psql).stdout).unwrap().trim_end().to_owned()
+        psql
     }
 
     /// Stops the server as `pg_ctl stop -m` does: smart, fast or immediate.
@@ -132,6 +142,27 @@ impl TestCluster {
         // The server would hold on to a pipe and this would wait for its end.
         let status = start.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("pg_ctl runs");
         assert!(status.success(), "PostgreSQL did not start: {}", fs::read_to_string(&log).unwrap_or_default());
+    }
+
+    /// Makes a standby the primary, as `pg_ctl promote` does.
+    pub(crate) fn promote(&self) {
+        run(self.as_owner("pg_ctl").args(["promote", "-s", "-w"]));
+    }
+
+    /// Whether the server lets somebody in just now: it does, or refuses, at once.
+    pub(crate) fn takes_connections(&self) -> bool {
+        // StartupMessage of protocol 3.0, without its length.
+        const START: &[u8] = b"\0\x03\0\0user\0postgres\0database\0postgres\0\0";
+        let ask = || -> io::Result<u8> {
+            let mut stream = UnixStream::connect(self.root.join(format!(".s.PGSQL.{}", self.port)))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(&[&(START.len() as u32 + 4).to_be_bytes(), START].concat())?;
+            let mut first = [0];
+            stream.read_exact(&mut first)?;
+            Ok(first[0])
+        };
+        // `R` begins what is said to whom it lets in, `E` an error.
+        ask().is_ok_and(|first| first == b'R')
     }
 
     /// What the server has logged.

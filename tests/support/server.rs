@@ -62,6 +62,12 @@ impl<'c> Deployment<'c> {
         deployment
     }
 
+    /// The same database in another cluster, to which it was copied.
+    pub(crate) fn moved_to<'d>(self, cluster: &'d TestCluster) -> Deployment<'d> {
+        let Deployment { database, files, .. } = self;
+        Deployment { cluster, database, files }
+    }
+
     /// Where the keys are.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.files.path().join("keys")

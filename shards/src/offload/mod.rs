@@ -17,10 +17,14 @@ mod queues;
 mod worker;
 
 use std::{
+    convert::Infallible,
     fmt::{self, Display},
     io,
-    sync::{Arc, mpsc},
-    thread::{self, JoinHandle},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
     time::Duration,
 };
 
@@ -50,7 +54,9 @@ pub enum Serves {
 }
 
 impl Serves {
-    fn takes(self, urgency: Urgency) -> bool {
+    /// Whether those of this urgency are among them.
+    #[must_use]
+    pub fn takes(self, urgency: Urgency) -> bool {
         match self {
             Serves::Both => true,
             Serves::Urgent => urgency == Urgency::Urgent,
@@ -204,7 +210,9 @@ pub struct Rest<S> {
 /// Running workers. Dropping it discards waiting jobs and lets the threads end by themselves.
 pub struct Pool<J, A> {
     handle: Handle<J, A>,
-    threads: Vec<JoinHandle<()>>,
+    threads: usize,
+    /// Hears nothing, until the last thread has ended.
+    ended: Receiver<Infallible>,
 }
 
 /// Gives shards access to a pool; cheap to clone, may go to any thread.
@@ -251,16 +259,21 @@ where
     let queues = Arc::new(Queues::new(bounds, workers));
     let duty = Arc::new(worker::Duty { build, run, rest });
     // From here on an early return drops the pool, which ends the threads started so far.
-    let mut pool = Pool { handle: Handle(queues.clone()), threads: Vec::new() };
+    let (ending, ended) = mpsc::channel::<Infallible>();
+    let mut pool = Pool { handle: Handle(queues.clone()), threads: 0, ended };
     let (ready_in, ready) = mpsc::channel();
     for index in 0..workers.len() {
-        let (queues, duty, ready_in) = (queues.clone(), duty.clone(), ready_in.clone());
+        let (queues, duty, ready_in, ending) = (queues.clone(), duty.clone(), ready_in.clone(), ending.clone());
         let seat = queues::Occupied::new(queues, index);
-        let thread = thread::Builder::new()
+        let work = move || {
+            let _ending = ending;
+            worker::main(&seat, &duty, ready_in);
+        };
+        thread::Builder::new()
             .name(format!("{name}-{index}"))
-            .spawn(move || worker::main(&seat, &duty, ready_in))
+            .spawn(work)
             .map_err(|source| StartError::Spawn { worker: index, source })?;
-        pool.threads.push(thread);
+        pool.threads += 1;
     }
     drop(ready_in);
     for started in ready {
@@ -280,17 +293,14 @@ impl<J, A: 'static> Pool<J, A> {
         self.handle.report()
     }
 
-    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended. Not for a shard's
-    /// thread: jobs under way can take long.
-    pub fn stop(mut self, ending: Ending) {
+    /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended, or `patience` is used up:
+    /// false then, and a worker that never ends is left behind. Not for a shard's thread: jobs under way can take long.
+    pub fn stop(self, ending: Ending, patience: Duration) -> bool {
         self.handle.0.close(match ending {
             Ending::Finish => Course::Finish,
             Ending::Discard => Course::Discard,
         });
-        for thread in self.threads.drain(..) {
-            // A worker's panic was reported by the panic hook, and its jobs were answered.
-            let _ = thread.join();
-        }
+        self.threads == 0 || matches!(self.ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
     }
 }
 

@@ -260,13 +260,13 @@ fn stopping_can_finish_what_waits() {
         gate.await_begun();
         let urgent = client.try_submit(Urgency::Urgent, job(|| 1)).unwrap();
         let background = client.try_submit(Urgency::Background, job(|| 2)).unwrap();
-        let stopping = thread::spawn(move || pool.stop(Ending::Finish));
+        let stopping = thread::spawn(move || pool.stop(Ending::Finish, LONG));
         until(|| matches!(client.try_submit(Urgency::Urgent, job(|| 3)), Err(Refused::Stopped(_)))).await;
         gate.open();
         assert_eq!(within(first).await, Ok(0));
         assert_eq!(within(urgent).await, Ok(1));
         assert_eq!(within(background).await, Ok(2));
-        stopping.join().unwrap();
+        assert!(stopping.join().unwrap(), "every worker has ended");
     })
     .unwrap();
 }
@@ -284,14 +284,14 @@ fn stopping_can_discard_what_waits_but_answers_it() {
         let second = client.try_submit(Urgency::Urgent, wait).unwrap();
         two.await_begun();
         let waiting = client.try_submit(Urgency::Background, job(|| 1)).unwrap();
-        let stopping = thread::spawn(move || pool.stop(Ending::Discard));
+        let stopping = thread::spawn(move || pool.stop(Ending::Discard, LONG));
         until(|| matches!(client.try_submit(Urgency::Urgent, job(|| 3)), Err(Refused::Stopped(_)))).await;
         one.open();
         two.open();
         assert_eq!(within(first).await, Ok(0));
         assert_eq!(within(second).await, Ok(0));
         assert_eq!(within(waiting).await, Err(Unanswered::Stopped));
-        stopping.join().unwrap();
+        assert!(stopping.join().unwrap(), "every worker has ended");
     })
     .unwrap();
 }
@@ -323,7 +323,7 @@ fn submissions_that_race_with_a_stop_are_all_answered() {
             .unwrap();
         });
         thread::sleep(Duration::from_millis(2));
-        pool.stop(Ending::Discard);
+        pool.stop(Ending::Discard, LONG);
         shard.join().unwrap();
     }
 }
@@ -482,4 +482,19 @@ fn a_pool_that_cannot_work_does_not_start() {
     assert!(matches!(begin(&[BOTH], Bounds { urgent: 0, ..ROOMY }), StartError::EmptyQueue(Urgency::Urgent)));
     let nowhere = WorkerSpec { cpu: Some(1000), ..BOTH };
     assert!(matches!(begin(&[nowhere], ROOMY), StartError::Pin { worker: 0, cpu: 1000 }));
+}
+
+#[test]
+fn worker_that_never_ends_is_left_behind() {
+    let pool = pool(&[BOTH], ROOMY);
+    let handle = pool.handle();
+    block_on(async move {
+        let client = handle.attach().unwrap();
+        let (gate, wait) = Gate::shut();
+        let _waiting = client.try_submit(Urgency::Urgent, wait).unwrap();
+        gate.await_begun();
+        assert!(!pool.stop(Ending::Discard, Duration::from_millis(1)));
+        gate.open();
+    })
+    .unwrap();
 }

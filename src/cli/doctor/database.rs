@@ -68,7 +68,7 @@ fn durability(link: &Link) -> Check {
 
 async fn schema(link: &Link) -> Check {
     match migrate::check(link.client()).await {
-        Ok(()) => check("schema", &format!("version {}", migrate::required_version()), Verdict::Ok, None),
+        Ok(version) => check("schema", &format!("version {version}"), Verdict::Ok, None),
         Err(problem) => check("schema", "not this version's", Verdict::Fatal, Some(problem.to_string())),
     }
 }

@@ -44,19 +44,12 @@ pub(super) fn open(
     let options = options(&config.database);
     let opened = shards::block_on(async {
         let link = connect(&target, &options).await.map_err(|error| CliError::failed(&error))?;
-        prepare_schema(&link, cluster.is_some()).await?;
+        let schema_version = prepare_schema(&link, cluster.is_some()).await?;
         let deployment = migrate::deployment(link.client()).await.map_err(|error| CliError::failed(&error))?;
-        Ok::<_, CliError>((link.server().clone(), deployment.routing_key))
+        Ok::<_, CliError>((link.server().clone(), deployment.routing_key, schema_version))
     });
-    let (server, routing_key) = opened.map_err(|error| CliError::failed(&error))??;
-    Ok(Database {
-        target: Arc::new(target),
-        options,
-        server,
-        schema_version: migrate::required_version(),
-        routing_key,
-        cluster,
-    })
+    let (server, routing_key, schema_version) = opened.map_err(|error| CliError::failed(&error))??;
+    Ok(Database { target: Arc::new(target), options, server, schema_version, routing_key, cluster })
 }
 
 /// What `DB_URL` and the like name.
@@ -109,17 +102,25 @@ fn private(cluster: &Cluster) -> Result<Target, CliError> {
 }
 
 /// A private database is nobody else's and is brought up to date; any other is its operator's to change.
-async fn prepare_schema(link: &Link, is_private: bool) -> Result<(), CliError> {
+/// Returns the version it has then.
+async fn prepare_schema(link: &Link, is_private: bool) -> Result<u32, CliError> {
     if is_private {
         for step in migrate::up(link.client(), None).await.map_err(|error| CliError::failed(&error))? {
             tracing::info!(migration = %step, "applied");
         }
-        return Ok(());
     }
-    migrate::check(link.client()).await.map_err(|problem| match problem {
+    let found = migrate::check(link.client()).await.map_err(|problem| match problem {
         SchemaProblem::Empty | SchemaProblem::Behind { .. } => {
             CliError::failed(&problem).with_hint("with the same DB_URL: jeday migrate up")
         }
         SchemaProblem::Unusable(_) => CliError::failed(&problem),
-    })
+    })?;
+    if found > migrate::required_version() {
+        tracing::warn!(
+            database = found,
+            known = migrate::required_version(),
+            "a newer jeday has migrated the database, in a way that this one can work with: replace this one soon"
+        );
+    }
+    Ok(found)
 }

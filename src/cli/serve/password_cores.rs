@@ -43,6 +43,7 @@ pub(super) fn figures(
             late: sum(|group| group.late),
             no_memory: sum(|group| group.failed),
             unreadable: sum(|group| group.unreadable),
+            stuck: sum(|group| group.stuck as u64),
             backlog: seen
                 .map(|seen| BacklogFigures { weak: seen.weak, oldest_age_ms: seen.oldest_unix_ms.map_or(0, age_ms) }),
         }

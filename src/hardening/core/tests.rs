@@ -450,13 +450,13 @@ fn stopping_answers_everyone() {
         let Ok(Record::Weak(record)) = Record::parse(&weak(&peppers, 1)) else { panic!("it is weak") };
         let occupying = occupy(&core, &watched).await;
         let waiting = core.try_harden(Material::from(&record), Instant::now() + LONG).ok().unwrap();
-        let stopping = std::thread::spawn(move || cores.stop(Ending::Discard));
+        let stopping = std::thread::spawn(move || cores.stop(Ending::Discard, LONG));
         until(|| core.try_harden(Material::from(&record), Instant::now() + LONG).is_err()).await;
         assert_eq!(check(&core, &peppers, None, &password("right")).await.err(), Some(Unchecked::Stopped));
         watched.go_on.store(true, Ordering::SeqCst);
         assert_eq!(occupying.await, None, "what has begun is finished");
         assert_eq!(waiting.await.err(), Some(Unchecked::Stopped));
-        stopping.join().unwrap();
+        assert!(stopping.join().unwrap());
     })
     .unwrap();
     assert_eq!(reporter.report().groups[0].pool.workers[0].jobs_done, 1);
@@ -475,7 +475,7 @@ fn real_password_cores_start_and_hash_at_the_default_cost() {
         let checked = check(&core, &peppers, Some(&weak(&peppers, 1)), &password("right")).await.unwrap();
         assert_eq!(hardened(&checked).params(), Params::DEFAULT);
     });
-    cores.stop(Ending::Finish);
+    cores.stop(Ending::Finish, LONG);
 }
 
 #[test]

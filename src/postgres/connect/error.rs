@@ -13,6 +13,9 @@ use super::{
 use std::{error::Error as _, io, time::Duration};
 use tokio_postgres::{Error, error::DbError};
 
+/// In short, whatever is wrong with the way to the database.
+pub const UNREACHABLE: &str = "unreachable";
+
 /// What stands between Jeday and the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
@@ -214,6 +217,25 @@ impl ConnectError {
             ConnectError::Prepare(LinkError::Refused(refusal)) => refusal.class() != Class::Schema,
             ConnectError::Prepare(_) => true,
             ConnectError::All(errors) => errors.iter().all(ConnectError::may_pass),
+        }
+    }
+
+    /// What is wrong, in words that name no host and no user. Of several hosts, one that could be reached says most.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            ConnectError::TooManyConnections { .. } => "no connection left",
+            ConnectError::Attributes { .. } => "read-only",
+            ConnectError::NotDurable { .. } => "not durable",
+            ConnectError::Prepare(LinkError::Refused(refusal)) if refusal.class() == Class::Schema => "not migrated",
+            ConnectError::Authentication { .. }
+            | ConnectError::NotAllowed { .. }
+            | ConnectError::PasswordMissing { .. }
+            | ConnectError::DatabaseMissing { .. } => "access refused",
+            ConnectError::All(errors) => {
+                let words = errors.iter().map(ConnectError::in_short);
+                words.fold(UNREACHABLE, |most, next| if next == UNREACHABLE { most } else { next })
+            }
+            _ => UNREACHABLE,
         }
     }
 

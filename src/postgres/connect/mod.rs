@@ -11,7 +11,7 @@ mod keys;
 mod session;
 
 pub use super::tls::TlsFault;
-pub use error::ConnectError;
+pub use error::{ConnectError, UNREACHABLE};
 pub(super) use keys::CancelRequest;
 pub use session::Weakness;
 

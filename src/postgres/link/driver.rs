@@ -10,15 +10,14 @@ use super::{
 };
 use std::{
     cell::{Cell, RefCell},
-    future::{Future, poll_fn},
+    future::poll_fn,
     io,
-    pin::pin,
     rc::Rc,
-    task::{Poll, Waker},
+    task::{Poll, Waker, ready},
     time::Duration,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_postgres::Connection;
+use tokio_postgres::{AsyncMessage, Connection, Error, error::DbError};
 
 /// For a request to cancel to reach the server; it is a courtesy, and the server may be beyond reach.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,6 +43,21 @@ impl Life {
     }
 }
 
+/// How a connection ended that was not given up.
+enum Ended {
+    Closed,
+    Failed(Error),
+    /// It has committed what a synchronous standby may not have, and would go on to report success.
+    Lonely,
+}
+
+/// Whether a commit stopped waiting for a synchronous standby because somebody has cancelled it. PostgreSQL says so in
+/// a warning and then answers as if nothing were wrong. Texts are translated and the code is that of every warning;
+/// the name of the function that waits is neither.
+fn tells_of_a_lonely_commit(notice: &DbError) -> bool {
+    notice.routine() == Some("SyncRepWaitForLSN")
+}
+
 /// The handle on the task that runs the connection. Dropping it does not end the task: the client's drop does, in good
 /// order.
 pub(in crate::postgres) struct Driver(Rc<Life>);
@@ -59,7 +73,7 @@ impl Driver {
         let life = Rc::new(Life::default());
         let driver = Driver(life.clone());
         shards::spawn(async move {
-            let mut connection = pin!(connection);
+            let mut connection = connection;
             let ended = poll_fn(|cx| {
                 if life.given_up.get().is_some() {
                     return Poll::Ready(None);
@@ -69,12 +83,22 @@ impl Driver {
                     *task = Some(cx.waker().clone());
                 }
                 drop(task);
-                connection.as_mut().poll(cx).map(Some)
+                loop {
+                    match ready!(connection.poll_message(cx)) {
+                        Some(Ok(AsyncMessage::Notice(notice))) if tells_of_a_lonely_commit(&notice) => {
+                            return Poll::Ready(Some(Ended::Lonely));
+                        }
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => return Poll::Ready(Some(Ended::Failed(error))),
+                        None => return Poll::Ready(Some(Ended::Closed)),
+                    }
+                }
             })
             .await;
             match ended {
-                Some(Ok(())) => life.end("closed"),
-                Some(Err(error)) => life.end(&describe(&error)),
+                Some(Ended::Closed) => life.end("closed"),
+                Some(Ended::Failed(error)) => life.end(&describe(&error)),
+                Some(Ended::Lonely) => life.end("the wait for the synchronous standby was cancelled"),
                 // The connection stays open meanwhile: a pooler cancels for clients that are still there.
                 None if life.given_up.get() == Some(true) => {
                     let _ = shards::timeout(CANCEL_TIMEOUT, cancel(&dialer, &address, encrypted, key)).await;

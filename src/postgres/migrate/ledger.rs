@@ -1,7 +1,7 @@
 //! The table that records what was applied, and the transaction under whose lock it is read and written.
 //! Knows nothing of what a migration contains.
 
-use super::MigrateError;
+use super::{MigrateError, Migration};
 use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, error::SqlState, types::Type};
 
@@ -18,12 +18,19 @@ pub(super) struct Recorded {
     pub name: String,
     pub checksum: Vec<u8>,
     pub applied_at: SystemTime,
+    /// The version from which on servers can work with it; `None` if it was applied before that was recorded.
+    pub compatible_from: Option<u32>,
 }
 
 /// Every row, lowest version first; none if there is no such table.
 pub(super) async fn read(client: &Client) -> Result<Vec<Recorded>, MigrateError> {
+    // By way of JSON, in which a column that is not there yet is null.
     let rows = client
-        .query_typed("SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version", &[])
+        .query_typed(
+            "SELECT version, name, checksum, applied_at, (to_jsonb(row) ->> 'compatible_from')::int \
+             FROM schema_migrations AS row ORDER BY version",
+            &[],
+        )
         .await;
     let rows = match rows {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(Vec::new()),
@@ -38,9 +45,28 @@ pub(super) async fn read(client: &Client) -> Result<Vec<Recorded>, MigrateError>
                 name: row.try_get(1)?,
                 checksum: row.try_get(2)?,
                 applied_at: row.try_get(3)?,
+                compatible_from: row.try_get::<_, Option<i32>>(4)?.map(i32::cast_unsigned),
             })
         })
         .collect()
+}
+
+/// Records that this was applied, in the transaction that holds the lock.
+pub(super) async fn record(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
+    // Tables of before there was such a column get it with the next migration.
+    client.batch_execute("ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS compatible_from int").await?;
+    client
+        .execute_typed(
+            "INSERT INTO schema_migrations (version, name, checksum, compatible_from) VALUES ($1, $2, $3, $4)",
+            &[
+                (&migration.version.cast_signed(), Type::INT4),
+                (&migration.name, Type::TEXT),
+                (&migration.checksum().as_slice(), Type::BYTEA),
+                (&migration.compatible_from.cast_signed(), Type::INT4),
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Runs `work` in a transaction that holds the lock, with what is recorded as of the moment it got it. Commits what

@@ -2,7 +2,13 @@
 //!
 //! Safe for any number of nodes at once, also through PgBouncer in transaction mode: the lock that orders them belongs
 //! to the transaction, and each transaction reads the version anew once it has the lock. A migration must therefore be
-//! able to run in a transaction. Never touches what it did not make: a `schema_migrations` of another program is
+//! able to run in a transaction.
+//!
+//! While nodes are replaced one by one, old ones meet a schema that a newer one has migrated. Each migration therefore
+//! says from which version on servers can go on with it, and that is stored with it for those that do not know it: who
+//! finds only migrations that allow for it serves.
+//!
+//! Never touches what it did not make: a `schema_migrations` of another program is
 //! refused.
 
 mod ledger;
@@ -25,6 +31,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(60);
 struct Migration {
     version: u32,
     name: &'static str,
+    /// Servers that need this version of the schema, or a later one, can work with what this migration makes of it.
+    compatible_from: u32,
     up: &'static str,
     down: &'static str,
 }
@@ -50,23 +58,32 @@ const fn version_in(name: &str) -> u32 {
 }
 
 macro_rules! migrations {
-    ($($name:literal),+ $(,)?) => {
+    ($(($name:literal, $compatible_from:literal)),+ $(,)?) => {
         &[$(Migration {
             version: version_in($name),
             name: $name,
+            compatible_from: $compatible_from,
             up: include_str!(concat!("../../../migrations/", $name, ".up.sql")),
             down: include_str!(concat!("../../../migrations/", $name, ".down.sql")),
         }),+]
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_deployment", "0002_users", "0003_password_upgrade_queue", "0004_idempotency", "0005_sessions"];
+/// In their order, each with the version from which on servers can go on with it: an earlier one than its own if all it
+/// does is to add what they do not miss, as a table, an index, or a column that has a default.
+const MIGRATIONS: &[Migration] = migrations![
+    ("0001_deployment", 1),
+    ("0002_users", 2),
+    ("0003_password_upgrade_queue", 3),
+    ("0004_idempotency", 4),
+    ("0005_sessions", 5),
+];
 
 const _: () = {
     let mut at = 0;
     while at < MIGRATIONS.len() {
         assert!(MIGRATIONS[at].version as usize == at + 1, "migrations are numbered from 1 without a gap");
+        assert!(MIGRATIONS[at].compatible_from <= MIGRATIONS[at].version, "a migration suits the servers that need it");
         at += 1;
     }
 };
@@ -140,7 +157,7 @@ pub enum SchemaProblem {
 /// Why migrating came to nothing; the database is as the last finished step left it.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// A newer Jeday has been here.
+    /// A newer Jeday has been here, and has left nothing that this one can work with.
     #[error(
         "this jeday knows migrations up to {known}, the database is at {database}: use a newer jeday, \
          or migrate down with the newer one first"
@@ -273,11 +290,12 @@ pub async fn status(client: &Client) -> Result<Status, MigrateError> {
     Ok(compare(MIGRATIONS, &ledger::read(client).await?))
 }
 
-/// Whether this binary can serve from the database as it is.
+/// Whether this binary can serve from the database as it is; returns the database's version, which may be a later one
+/// than [`required_version`].
 ///
 /// # Errors
 /// [`SchemaProblem`], whose text says what to run.
-pub async fn check(client: &Client) -> Result<(), SchemaProblem> {
+pub async fn check(client: &Client) -> Result<u32, SchemaProblem> {
     let recorded = ledger::read(client).await?;
     verify(MIGRATIONS, &recorded)?;
     match recorded.last() {
@@ -285,7 +303,7 @@ pub async fn check(client: &Client) -> Result<(), SchemaProblem> {
         Some(last) if last.version < required_version() => {
             Err(SchemaProblem::Behind { database: last.version, required: required_version() })
         }
-        Some(_) => Ok(()),
+        Some(last) => Ok(last.version),
     }
 }
 
@@ -309,6 +327,7 @@ async fn run_up(
     wait: Duration,
 ) -> Result<Vec<Step>, MigrateError> {
     let highest = known.len() as u32;
+    let asked = target;
     let target = target.unwrap_or(highest);
     if target == 0 || target > highest {
         return Err(MigrateError::NoSuchVersion { asked: target, known: highest });
@@ -318,21 +337,13 @@ async fn run_up(
         let step = ledger::locked(client, wait, async |recorded| {
             verify(known, recorded)?;
             let at = recorded.last().map_or(0, |last| last.version);
-            if at > target && done.is_empty() {
-                return Err(MigrateError::Above { asked: target, database: at });
+            // Without a target whatever suits this binary is up already.
+            if let Some(asked) = asked.filter(|&asked| at > asked && done.is_empty()) {
+                return Err(MigrateError::Above { asked, database: at });
             }
             let Some(next) = known.get(at as usize).filter(|next| next.version <= target) else { return Ok(None) };
             client.batch_execute(next.up).await.map_err(|error| failed(next, "applied", &error))?;
-            client
-                .execute_typed(
-                    "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                    &[
-                        (&next.version.cast_signed(), Type::INT4),
-                        (&next.name, Type::TEXT),
-                        (&next.checksum().as_slice(), Type::BYTEA),
-                    ],
-                )
-                .await?;
+            ledger::record(client, next).await?;
             Ok(Some(Step::from(next)))
         })
         .await?;
@@ -383,10 +394,15 @@ fn failed(migration: &Migration, direction: &'static str, error: &Error) -> Migr
     MigrateError::Step { name: migration.name, direction, reason: words(error) }
 }
 
-/// Whether what was applied is the beginning of what is known, without a gap or a difference.
+/// Whether what was applied is the beginning of what is known, without a gap or a difference, or goes on from its end
+/// with nothing but what servers of this version can work with.
 fn verify(known: &[Migration], recorded: &[Recorded]) -> Result<(), MigrateError> {
-    if let Some(last) = recorded.last().filter(|last| last.version as usize > known.len()) {
-        return Err(MigrateError::Newer { known: known.len() as u32, database: last.version });
+    let highest = known.len() as u32;
+    let suits = |applied: &Recorded| applied.compatible_from.is_some_and(|version| version <= highest);
+    if let Some(last) = recorded.last()
+        && !recorded.iter().filter(|applied| applied.version > highest).all(suits)
+    {
+        return Err(MigrateError::Newer { known: highest, database: last.version });
     }
     for (migration, applied) in known.iter().zip(recorded) {
         if migration.version != applied.version {

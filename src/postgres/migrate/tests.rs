@@ -9,6 +9,7 @@ fn applied(migration: &Migration) -> Recorded {
         name: migration.name.to_owned(),
         checksum: migration.checksum().to_vec(),
         applied_at: SystemTime::UNIX_EPOCH,
+        compatible_from: Some(migration.compatible_from),
     }
 }
 
@@ -54,8 +55,25 @@ fn a_changed_file_is_told_from_a_newer_version_and_a_gap() {
     recorded.remove(1);
     assert!(matches!(verify(MIGRATIONS, &recorded), Err(MigrateError::Gap(name)) if name == MIGRATIONS[1].name));
 
-    recorded.push(Recorded { version: required_version() + 3, ..applied(&MIGRATIONS[0]) });
+    let newer = required_version() + 3;
+    recorded.push(Recorded { version: newer, compatible_from: Some(newer), ..applied(&MIGRATIONS[0]) });
     let error = verify(MIGRATIONS, &recorded).unwrap_err();
     assert!(matches!(error, MigrateError::Newer { known, database } if database == known + 3));
     assert_eq!(compare(MIGRATIONS, &recorded).unknown.len(), 1);
+}
+
+#[test]
+fn newer_schema_is_served_from_where_every_newer_migration_allows_it() {
+    let highest = required_version();
+    let with = |newer: &[Option<u32>]| {
+        let newer = (highest + 1..).zip(newer);
+        let newer =
+            newer.map(|(version, &compatible_from)| Recorded { version, compatible_from, ..applied(&MIGRATIONS[0]) });
+        verify(MIGRATIONS, &MIGRATIONS.iter().map(applied).chain(newer).collect::<Vec<_>>())
+    };
+    assert!(with(&[Some(highest)]).is_ok());
+    assert!(with(&[Some(1), Some(highest)]).is_ok());
+    assert!(matches!(with(&[Some(highest + 1)]), Err(MigrateError::Newer { .. })));
+    assert!(matches!(with(&[Some(highest + 1), Some(highest)]), Err(MigrateError::Newer { .. })), "all of them count");
+    assert!(matches!(with(&[None]), Err(MigrateError::Newer { .. })), "nothing is known of it");
 }

@@ -4,6 +4,7 @@ use super::{
     BatchedStatement, Sent,
     column::{Column, Value},
     decode::place,
+    end_session::SETTLE,
 };
 use crate::{
     account::{SessionId, UserId},
@@ -91,6 +92,10 @@ impl BatchedStatement for EndAllSessions {
         for row in &rows {
             let count: i64 = row.get(1);
             outcomes[place(row)] = AllEnded::Ended(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        if batch.iter().any(|sent| sent.uncertain) {
+            let settled = link.query_planned_anew(&SETTLE, &[&bucket, &user], deadline).await;
+            settled.map_err(LinkError::after_an_effect)?;
         }
         Ok(outcomes)
     }

@@ -63,6 +63,16 @@ FROM item LEFT JOIN ended ON ended.id = item.target",
     types: &[Type::INT2_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY],
 };
 
+/// Has what earlier attempts may have ended confirmed by a synchronous standby too: rows that are gone cannot be
+/// locked, so those of their users are; see the top of [`statements`](super).
+pub(super) static SETTLE: Sql = Sql {
+    name: "end_session_settle",
+    text: "SELECT FROM unnest($1::smallint[], $2::uuid[]) AS item (bucket, user_id)
+JOIN users ON users.id = item.user_id AND users.bucket = item.bucket
+FOR KEY SHARE OF users",
+    types: &[Type::INT2_ARRAY, Type::UUID_ARRAY],
+};
+
 /// The statement.
 pub struct EndSession;
 
@@ -98,6 +108,10 @@ impl BatchedStatement for EndSession {
         for row in &rows {
             let at = place(row);
             outcomes[at] = outcome(batch[at], row.get(1), row.get(2));
+        }
+        if batch.iter().any(|sent| sent.uncertain) {
+            let settled = link.query_planned_anew(&SETTLE, &[&bucket, &user], deadline).await;
+            settled.map_err(LinkError::after_an_effect)?;
         }
         Ok(outcomes)
     }

@@ -1,10 +1,13 @@
 //! Batched statements, one file each: the item, the outcome, the SQL and the decoding. Never more than one round trip
 //! on the common path, one transaction each, and one outcome for every item.
-
 //!
 //! Each finds its rows by a key. Hot ones are prepared, and the server then plans them for ten items, for which a small
 //! table seems best read from end to end; it keeps that plan when the table has grown. `LIMIT cardinality($1)` takes
 //! nothing away from the items, but has it plan for one, and use the index. The others are planned anew each time.
+//!
+//! What an earlier attempt has done is seen by everybody once nobody waits for its commit any longer, though a
+//! synchronous standby may not have it. So whatever is confirmed because it was found is locked as it is found: a lock
+//! is written to the log after what it locks, and its own commit waits until the standby has both.
 
 mod column;
 pub(super) mod decode;

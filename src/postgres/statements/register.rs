@@ -68,12 +68,14 @@ RETURNING user_id",
     ],
 };
 
-/// Finds which of these ids hold their address: what tells a commit whose reply was lost from a real conflict.
+/// Finds which of these ids hold their address: what tells a commit whose reply was lost from a real conflict. Locks
+/// what it finds, as every look at an uncertain outcome does; see the top of [`statements`](super).
 static LOOK_AGAIN: Sql = Sql {
     name: "register_look_again",
     text: "SELECT users.id
 FROM unnest($1::smallint[], $2::uuid[], $3::text[]) AS item (bucket, id, email)
-JOIN users ON users.email = item.email AND users.bucket = item.bucket AND users.id = item.id",
+JOIN users ON users.email = item.email AND users.bucket = item.bucket AND users.id = item.id
+FOR KEY SHARE OF users",
     types: &[Type::INT2_ARRAY, Type::UUID_ARRAY, Type::TEXT_ARRAY],
 };
 

@@ -119,13 +119,15 @@ SELECT claimed.user_id, queued.user_id IS NOT NULL FROM claimed LEFT JOIN queued
     ],
 };
 
-/// What the keys stand for. A statement of its own: it has to see what others have committed since.
+/// What the keys stand for. A statement of its own: it has to see what others have committed since. Locks the keys,
+/// because the first answer is given again; see the top of [`statements`](super).
 static LOOK_UP: Sql = Sql {
     name: "register_once_look_up",
     text: "SELECT item.ordinal, key.fingerprint, key.user_id, users.email, users.username
 FROM unnest($1::smallint[], $2::bytea[]) WITH ORDINALITY AS item (bucket, key_hash, ordinal)
 JOIN idempotency_keys AS key ON key.key_hash = item.key_hash AND key.bucket = item.bucket
-LEFT JOIN users ON users.id = key.user_id AND users.bucket = key.user_bucket",
+LEFT JOIN users ON users.id = key.user_id AND users.bucket = key.user_bucket
+FOR KEY SHARE OF key",
     types: &[Type::INT2_ARRAY, Type::BYTEA_ARRAY],
 };
 

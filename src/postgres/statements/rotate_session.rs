@@ -85,7 +85,8 @@ FROM unnest($1::smallint[], $2::uuid[], $3::integer[], $4::bytea[]) WITH ORDINAL
     AS item (bucket, id, generation, proof, ordinal)
 JOIN sessions AS session ON session.id = item.id AND session.bucket = item.bucket
     AND session.generation - 1 = item.generation AND session.expires_at > now()
-    AND substr(sha256(session.seed || int4send(item.generation)), 1, 16) = item.proof",
+    AND substr(sha256(session.seed || int4send(item.generation)), 1, 16) = item.proof
+FOR KEY SHARE OF session",
     types: &[Type::INT2_ARRAY, Type::UUID_ARRAY, Type::INT4_ARRAY, Type::BYTEA_ARRAY],
 };
 

@@ -98,7 +98,8 @@ static LOOK_AGAIN: Sql = Sql {
 FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bytea[]) WITH ORDINALITY
     AS item (bucket, id, user_id, seed, ordinal)
 JOIN sessions AS session ON session.id = item.id AND session.bucket = item.bucket
-    AND session.user_id = item.user_id AND session.seed = item.seed",
+    AND session.user_id = item.user_id AND session.seed = item.seed
+FOR KEY SHARE OF session",
     types: &[Type::INT2_ARRAY, Type::UUID_ARRAY, Type::UUID_ARRAY, Type::BYTEA_ARRAY],
 };
 

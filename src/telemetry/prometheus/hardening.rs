@@ -25,6 +25,9 @@ impl Page {
         let name = "jeday_password_records_unreadable_total";
         self.family(name, COUNTER, "Stored records that could not be read, each answered as a wrong password.");
         self.value(name, &[], figures.unreadable);
+        let name = "jeday_password_cores_stuck";
+        self.family(name, GAUGE, "Workers for logins that do not come to the end of a hash.");
+        self.value(name, &[], figures.stuck);
         if let Some(backlog) = figures.backlog {
             let name = "jeday_weak_passwords";
             self.family(name, GAUGE, "Weak records that wait to be hardened, counted up to a bound.");

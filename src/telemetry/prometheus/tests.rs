@@ -192,6 +192,9 @@ fn a_page_looks_like_this() {
         jeday_database_connections{shard="0",group="read"} 1
         jeday_database_connections{shard="1",group="write"} 0
         jeday_database_connections{shard="1",group="read"} 0
+        # HELP jeday_database_unsafe_durability 1 where a database that may lose confirmed commits is accepted, as is configured.
+        # TYPE jeday_database_unsafe_durability gauge
+        jeday_database_unsafe_durability 0
         # HELP jeday_database_reconnects_total Connections to the database made again after one was lost.
         # TYPE jeday_database_reconnects_total counter
         jeday_database_reconnects_total 0
