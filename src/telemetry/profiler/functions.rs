@@ -49,6 +49,13 @@ impl Functions {
     }
 }
 
+impl Drop for Functions {
+    fn drop(&mut self) {
+        // What the library keeps of the debug information is more than all that a server without profiles needs.
+        backtrace::clear_symbol_cache();
+    }
+}
+
 impl Symbols {
     /// None when the table cannot be read, or has been stripped.
     fn of_this_program() -> Option<Symbols> {
