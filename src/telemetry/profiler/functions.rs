@@ -2,7 +2,7 @@
 
 use super::unwind::loaded;
 use backtrace::SymbolName;
-use object::{Object, ObjectSegment};
+use object::{Object, ObjectSegment, ReadCache};
 use std::{collections::HashMap, fs, ops::Range, path::Path, ptr, rc::Rc};
 
 /// A function as its source has it.
@@ -61,8 +61,8 @@ impl Symbols {
     fn of_this_program() -> Option<Symbols> {
         let program = fs::read_link("/proc/self/exe").ok()?;
         let loaded = loaded(&fs::read_to_string("/proc/self/maps").ok()?).remove(program.to_str()?)?;
-        let data = fs::read("/proc/self/exe").ok()?;
-        let file = object::File::parse(&*data).ok()?;
+        let data = ReadCache::new(fs::File::open("/proc/self/exe").ok()?);
+        let file = object::File::parse(&data).ok()?;
         let base = file.segments().map(|segment| segment.address()).min()?;
         let start = |symbol: &object::SymbolMapName<'_>| (symbol.address().wrapping_sub(base), symbol.name().into());
         Some(Symbols { loaded, starts: file.symbol_map().symbols().iter().map(start).collect() })

@@ -7,7 +7,7 @@ use framehop::{
     CacheNative, ExplicitModuleSectionInfo, MayAllocateDuringUnwind, Module, UnwindRegsNative, Unwinder as _,
     UnwinderNative,
 };
-use object::{Object, ObjectSection, ObjectSegment};
+use object::{Object, ObjectSection, ObjectSegment, ReadCache};
 use shards::{Registers, Sample};
 use std::{collections::BTreeMap, fs, io, ops::Range, path::Path};
 
@@ -83,8 +83,9 @@ fn mapping(line: &str) -> Option<(Range<u64>, &str)> {
 fn module(path: &str, loaded: Range<u64>) -> Option<Module<Vec<u8>>> {
     // The program's own file may have been replaced by a newer one since.
     let is_program = fs::read_link("/proc/self/exe").is_ok_and(|program| program == Path::new(path));
-    let data = fs::read(if is_program { "/proc/self/exe" } else { path }).ok()?;
-    let file = object::File::parse(&*data).ok()?;
+    // Reads what is asked for; most of a file is debug information.
+    let data = ReadCache::new(fs::File::open(if is_program { "/proc/self/exe" } else { path }).ok()?);
+    let file = object::File::parse(&data).ok()?;
     let section = |name: &str| file.section_by_name(name);
     let place = |name: &str| section(name).map(|section| section.address()..section.address() + section.size());
     let content = |name: &str| section(name)?.data().ok().map(<[u8]>::to_vec);
