@@ -88,6 +88,13 @@ k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
 	@ln -sfn $(K6) $(TOOLS)/k6
 	@echo 'next to a running server: .tools/k6 run k6/health.js'
 
+.PHONY: profile
+profile: $(K6) ## Put load on a release build and gather where the time goes into profiles/ (SCENARIO, VUS, DURATION)
+	@scripts/install-packages.sh postgresql curl
+	@ln -sfn $(K6) $(TOOLS)/k6
+	cargo build --release --locked --bin jeday
+	@scripts/profile.sh full $(TARGET)/release/jeday
+
 .PHONY: container-tools
 container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests
 	@ln -sfn $(CONTAINER_TOOLS)/bin/docker-compose $(CONTAINER_TOOLS)/bin/hadolint $(TOOLS)

@@ -12,11 +12,7 @@ const AFTER_HELP: &str = "\
 Examples:
   jeday status                                 The server of this machine
   METRICS_ADDRESS=10.0.0.7:9090 jeday status   Another one
-<<<<<<< HEAD
-  jeday status --health                        Whether it is ready, for containers
-=======
   jeday status --health                        Whether it is ready, in one line
->>>>>>> main
   watch jeday status                           Again and again
 
 The server is the one that listens on METRICS_ADDRESS. Rates are those of the

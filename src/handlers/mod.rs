@@ -13,6 +13,7 @@ mod metrics;
 mod openapi;
 mod paseto_keys;
 mod preflight;
+mod profile;
 mod refresh;
 pub mod register;
 pub mod rejection;
@@ -71,6 +72,7 @@ pub async fn handle(server: &Server, endpoint: Endpoint, request: Request<'_>) -
         Endpoint::OpenApi => Ok(openapi::document()),
         Endpoint::Metrics => Ok(metrics::page(server).await),
         Endpoint::Dashboard => Ok(dashboard::page()),
+        Endpoint::Profile => profile::take(server, request).await,
     };
     outcome.unwrap_or_else(|rejection| rejection.into())
 }

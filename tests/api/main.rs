@@ -38,6 +38,7 @@ mod persistence;
 mod planning;
 mod pooler;
 mod private_cluster;
+mod profiling;
 mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
