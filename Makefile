@@ -33,7 +33,7 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
-	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime chromium
 	cargo test --workspace --locked --no-fail-fast --features fail-points
 
 .PHONY: test-faults
@@ -87,6 +87,13 @@ bench-password: ## Measure logins, hardening and sessions end to end, in 8 minut
 k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
 	@ln -sfn $(K6) $(TOOLS)/k6
 	@echo 'next to a running server: .tools/k6 run k6/health.js'
+
+.PHONY: profile
+profile: $(K6) ## Put load on a release build and gather where the time goes into profiles/ (SCENARIO, VUS, DURATION)
+	@scripts/install-packages.sh postgresql curl
+	@ln -sfn $(K6) $(TOOLS)/k6
+	cargo build --release --locked --bin jeday
+	@scripts/profile.sh full $(TARGET)/release/jeday
 
 .PHONY: container-tools
 container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests

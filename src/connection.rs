@@ -157,7 +157,7 @@ impl<'s> Connection<'s> {
                     match (body::whole(head.framing, rest, &self.config().body), endpoint) {
                         (Ok(Some(body)), endpoint) => {
                             let consumed = head_bytes + body.len();
-                            let outgoing = self.respond(endpoint, &head, body, sharing).await;
+                            let outgoing = self.respond(endpoint, &head, body, sharing).await?;
                             return self.finish(outgoing, consumed, started).await;
                         }
                         (Err(error), _) => return self.reject(Rejection::Body(error), sharing, started).await,
@@ -204,7 +204,7 @@ impl<'s> Connection<'s> {
         let head = head::parse(filled, &self.config().head).ok().flatten().map(|(head, _)| head);
         let head = head.expect("a head that was complete stays so");
         let body = decoded.content.as_ref().map_or(&filled[head_bytes..decoded.end], |content| content.as_slice());
-        let outgoing = self.respond(Ok(endpoint), &head, body, sharing).await;
+        let outgoing = self.respond(Ok(endpoint), &head, body, sharing).await?;
         let consumed = decoded.end;
         drop(decoded);
         self.finish(outgoing, consumed, started).await
@@ -231,20 +231,24 @@ impl<'s> Connection<'s> {
         }
     }
 
+    /// The reply. Fails when the client has left before an answer that takes long was there.
     async fn respond(
         &self,
         endpoint: Result<Endpoint, Rejection>,
         head: &Head<'_>,
         body: &[u8],
         sharing: Sharing<'s>,
-    ) -> Outgoing {
+    ) -> Result<Outgoing, CloseReason> {
         let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
                 let request = Request { head, body, client };
                 self.server.metrics().requests.begun(endpoint as usize);
                 fail_points::pass(FailPoint::Request);
-                (endpoint as usize, handlers::handle(self.server, endpoint, request).await)
+                let answer = handlers::handle(self.server, endpoint, request);
+                let reply =
+                    if endpoint.is_for_who_waits() { Box::pin(self.unless_left(answer)).await? } else { answer.await };
+                (endpoint as usize, reply)
             }
             Err(Rejection::MethodNotAllowed(allow)) if sharing.is_preflight(head) => {
                 (PREFLIGHT, handlers::preflight(allow))
@@ -259,7 +263,16 @@ impl<'s> Connection<'s> {
         reply.write(&ReplyContext { keep_alive, fields: &fields, ..ReplyContext::of(head, &date) }, &mut bytes);
         // Over a proxy's connection others come as well.
         let pause = reply.is_refusal && client == self.peer.to_canonical();
-        Outgoing { status: reply.status, bytes, keep_alive, pause, route }
+        Ok(Outgoing { status: reply.status, bytes, keep_alive, pause, route })
+    }
+
+    /// The answer, unless the client is gone first: it is given up then.
+    async fn unless_left<T>(&self, answer: impl Future<Output = T>) -> Result<T, CloseReason> {
+        future::or(async { Ok(answer.await) }, async {
+            self.stream.ended().await;
+            Err(CloseReason::Peer)
+        })
+        .await
     }
 
     async fn finish(&mut self, outgoing: Outgoing, consumed: usize, started: Instant) -> Result<Next, CloseReason> {

@@ -257,6 +257,28 @@ pub const HASHES_END_WITHIN: Duration = Duration::from_secs(2);
 /// Longest `Retry-After` of a full password queue, in seconds: by then the load is another one.
 pub const PASSWORD_RETRY_AFTER_S_MAX: u64 = 60;
 
+/// Samples of a profile for each second of CPU time: enough for 1 % of a busy core to show in 10 s, at a small cost.
+/// Not a round number, so that work that is done a hundred times a second is not always or never met.
+pub const PROFILE_HZ: u32 = 99;
+
+/// Longest profile, in seconds: minutes of a load, while an operator's slip does not go on for ever.
+pub const PROFILE_SECONDS_MAX: u64 = 300;
+
+/// How long a profile takes unless told otherwise, in seconds.
+pub const PROFILE_SECONDS: u64 = 10;
+
+/// How often samples are taken out of their slots, which hold 128.
+pub const PROFILE_TAKE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Different stacks of one profile: some 10 MiB with 60 frames each. More of them are missing in it, and counted.
+pub const PROFILE_STACKS_MAX: usize = 20_000;
+
+/// Frames of one stack: more than ours have, fewer than a stack with a loop in it.
+pub const PROFILE_FRAMES_MAX: usize = 256;
+
+/// Pause between two looks whether a profile is there that has ended.
+pub const PROFILE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 const _: () = assert!(
     ARGON2_STORED_MEMORY_KIB_MAX <= ARGON2_MEMORY_KIB_MAX
         && ARGON2_STORED_WORK_KIB_MAX >= 3 * ARGON2_STORED_MEMORY_KIB_MAX as u64,

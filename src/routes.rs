@@ -24,6 +24,15 @@ pub enum Endpoint {
     Health,
     OpenApi,
     Metrics,
+    Dashboard,
+    Profile,
+}
+
+impl Endpoint {
+    /// Whether an answer takes so long that its client may have left by then, and nobody needs it any more.
+    pub const fn is_for_who_waits(self) -> bool {
+        matches!(self, Endpoint::Profile)
+    }
 }
 
 /// One path and the method it answers to; GET implies HEAD (RFC 9110 section 9.3.2).
@@ -101,7 +110,9 @@ pub const PUBLIC: &Table = &[
 
 /// What the operator may ask for, on an address of its own.
 pub const OPERATOR: &Table = &[
+    route(Method::Get, "/", Endpoint::Dashboard),
     route(Method::Get, "/metrics", Endpoint::Metrics),
+    route(Method::Get, "/debug/profile", Endpoint::Profile),
     route(Method::Get, "/health/live", Endpoint::HealthLive),
     route(Method::Get, "/health/ready", Endpoint::HealthReady),
     route(Method::Get, "/health", Endpoint::Health),
@@ -129,6 +140,8 @@ pub const NAMES: &[RouteName] = &[
     RouteName { method: "GET", path: "/health" },
     RouteName { method: "GET", path: "/openapi.json" },
     RouteName { method: "GET", path: "/metrics" },
+    RouteName { method: "GET", path: "/" },
+    RouteName { method: "GET", path: "/debug/profile" },
     RouteName { method: "OPTIONS", path: "preflight" },
     RouteName { method: "", path: "unrouted" },
 ];

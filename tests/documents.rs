@@ -156,12 +156,18 @@ fn each_dependency_is_listed_under_the_licence_it_declares() {
     assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
     let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
+    let ours = || packages.iter().filter(|package| package["source"].is_null());
+    // Of a crate in two versions, the one that we use and not the one that a dependency does.
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap().iter();
+    let used: Vec<&Value> = nodes
+        .filter(|node| ours().any(|package| package["id"] == node["id"]))
+        .flat_map(|node| node["dependencies"].as_array().unwrap())
+        .collect();
     let licence = |name: &str| {
-        let package = packages.iter().find(|package| package["name"] == name)?;
+        let package = packages.iter().find(|package| package["name"] == name && used.contains(&&package["id"]))?;
         Some(package["license"].as_str()?.to_owned())
     };
-    let ours = packages.iter().filter(|package| package["source"].is_null());
-    let declared: BTreeMap<_, _> = ours
+    let declared: BTreeMap<_, _> = ours()
         .flat_map(|package| package["dependencies"].as_array().unwrap())
         .filter(|dependency| !dependency["source"].is_null())
         .map(|dependency| {

@@ -10,6 +10,7 @@ pub mod offload;
 pub mod preflight;
 mod pulse;
 mod readiness;
+mod sampler;
 mod stop;
 mod stream;
 mod task;
@@ -21,6 +22,7 @@ pub use deadline::{Deadlines, Expired, Watch};
 pub use launch::{Controller, Failure, Fleet, FleetError, LaunchError, Oversight, Shard, ShardSpec, Stall, launch};
 pub use listener::{Acceptor, Listener, ListenerConfig};
 pub use pulse::{BEAT_INTERVAL, ThreadState};
+pub use sampler::{Registers, Sample, Sampler, SamplerError};
 pub use stop::Stop;
 pub use stream::Stream;
 pub use task::{

@@ -169,6 +169,15 @@ impl<S: AsFd> Watched<S> {
         Poll::Pending
     }
 
+    /// Ready once the peer has finished sending, or the connection has failed, whatever is still to be read.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.entry.ended.get() {
+            return Poll::Ready(());
+        }
+        remember(&self.entry.reader, cx);
+        Poll::Pending
+    }
+
     /// Tries `read` once the socket may be readable; `wanted` is how many bytes it asks for.
     pub(crate) fn poll_read(
         &self,

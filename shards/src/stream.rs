@@ -59,6 +59,11 @@ impl Stream {
         poll_fn(|cx| self.0.poll_readable(cx)).await;
     }
 
+    /// Waits until the peer has finished sending or has gone; reads nothing.
+    pub async fn ended(&self) {
+        poll_fn(|cx| self.0.poll_ended(cx)).await;
+    }
+
     /// Reads what is there, waiting for at least a byte; 0 means that the peer has finished sending.
     ///
     /// # Errors

@@ -19,9 +19,11 @@ pub mod migrate;
 mod output;
 mod placement;
 pub mod plan;
+mod scrape;
 pub mod serve;
 mod setting_flags;
 pub mod status;
+pub mod top;
 pub mod tune;
 pub mod worker;
 
@@ -67,6 +69,7 @@ enum Command {
     Serve(serve::Args),
     Worker(worker::Args),
     Status(status::Args),
+    Top(top::Args),
     Migrate(migrate::Args),
     Keygen(keygen::Args),
     Config(config::Args),
@@ -102,6 +105,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) 
         Command::Serve(args) => serve::run(&args, &context),
         Command::Worker(args) => worker::run(&args, &context),
         Command::Status(args) => status::run(&args, &context),
+        Command::Top(args) => top::run(&args, &context),
         Command::Migrate(args) => migrate::run(&args, &context),
         Command::Keygen(args) => keygen::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

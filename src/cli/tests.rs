@@ -18,6 +18,7 @@ fn every_subcommand() -> Vec<clap::Command> {
         doctor::Args::augment_args(named("doctor")),
         plan::Args::augment_args(named("plan")),
         status::Args::augment_args(named("status")),
+        top::Args::augment_args(named("top")),
         tune::Args::augment_args(named("tune")),
         worker::Args::augment_args(named("worker")),
         completions::Args::augment_args(named("completions")),

@@ -1,6 +1,7 @@
 //! One endpoint, one file. A handler gets a request that is complete and gives a reply; it knows no socket.
 
 mod authenticated;
+mod dashboard;
 mod fields;
 mod health;
 mod json;
@@ -12,6 +13,7 @@ mod metrics;
 mod openapi;
 mod paseto_keys;
 mod preflight;
+mod profile;
 mod refresh;
 pub mod register;
 pub mod rejection;
@@ -69,6 +71,8 @@ pub async fn handle(server: &Server, endpoint: Endpoint, request: Request<'_>) -
         Endpoint::HealthReady | Endpoint::Health => Ok(health::ready(server)),
         Endpoint::OpenApi => Ok(openapi::document()),
         Endpoint::Metrics => Ok(metrics::page(server).await),
+        Endpoint::Dashboard => Ok(dashboard::page()),
+        Endpoint::Profile => profile::take(server, request).await,
     };
     outcome.unwrap_or_else(|rejection| rejection.into())
 }

@@ -1,6 +1,10 @@
 //! Every way in which a request can be turned down: the one place that knows statuses, public texts and codes.
 //! Replies are problem details (RFC 9457); their `code` is stable, and no text of a library or a database gets here.
 
+mod profiling;
+
+pub use profiling::NoProfile;
+
 use crate::{
     account::{EmailError, PasswordError, UsernameError},
     batch::Unanswered,
@@ -71,6 +75,7 @@ pub enum Rejection {
     },
     /// No password core was free in time.
     Unchecked(Unchecked),
+    NoProfile(NoProfile),
 }
 
 /// What is wrong with a body that should have been JSON.
@@ -198,6 +203,7 @@ impl Rejection {
             Rejection::RefreshTokenReused => (Status::Unauthorized, "refresh_token_reused"),
             Rejection::RateLimited { .. } => (Status::TooManyRequests, "rate_limited"),
             Rejection::Unchecked(_) => (Status::ServiceUnavailable, "overloaded"),
+            Rejection::NoProfile(reason) => reason.status_and_code(),
         }
     }
 
@@ -245,6 +251,7 @@ impl Rejection {
             Rejection::RefreshTokenReused => "this refresh token was used before; its session has been ended".into(),
             Rejection::RateLimited { .. } => "too many attempts: wait before the next one".into(),
             Rejection::Unchecked(_) => "too many passwords are being checked: try again".into(),
+            Rejection::NoProfile(reason) => reason.detail(),
         }
     }
 
@@ -321,6 +328,12 @@ impl From<Unanswered> for Rejection {
 impl From<Unchecked> for Rejection {
     fn from(unchecked: Unchecked) -> Rejection {
         Rejection::Unchecked(unchecked)
+    }
+}
+
+impl From<NoProfile> for Rejection {
+    fn from(reason: NoProfile) -> Rejection {
+        Rejection::NoProfile(reason)
     }
 }
 

@@ -23,6 +23,7 @@ impl FieldName {
     pub const ACCESS_CONTROL_EXPOSE_HEADERS: Self = Self("Access-Control-Expose-Headers");
     pub const ACCESS_CONTROL_MAX_AGE: Self = Self("Access-Control-Max-Age");
     pub const ALLOW: Self = Self("Allow");
+    pub const CONTENT_SECURITY_POLICY: Self = Self("Content-Security-Policy");
     pub const ETAG: Self = Self("ETag");
     pub const LOCATION: Self = Self("Location");
     pub const RETRY_AFTER: Self = Self("Retry-After");

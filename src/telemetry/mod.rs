@@ -1,4 +1,4 @@
-//! Counters per shard, merged on scrape; logs.
+//! Counters per shard, merged on scrape; logs; the profiler.
 //!
 //! A shard [claims](Registry::claim) its metrics on its own thread and is their only writer, so counting takes no lock
 //! and no locked instruction. A scrape reads all shards' counters without their help. Nothing here ever waits for a
@@ -10,6 +10,7 @@ mod histogram;
 mod logs;
 mod names;
 mod process;
+mod profiler;
 mod prometheus;
 mod rate_limited;
 mod registry;
@@ -23,6 +24,7 @@ pub use hardening::{BacklogFigures, HardeningFigures, WorkerFigures};
 pub use histogram::{DurationHistogram, SizeHistogram};
 pub use logs::{DroppedLines, InitError, LogFormat, LogGuard, UnknownFormat, init, name_shard};
 pub use names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, RouteName, STATEMENTS_MAX, StatementName};
+pub use profiler::{Profile, ProfileError, Profiling};
 pub use prometheus::CONTENT_TYPE;
 pub use rate_limited::RateLimited;
 pub use registry::{Recorder, Registry};

@@ -21,9 +21,11 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const COUNTER: &str = "counter";
 const GAUGE: &str = "gauge";
 const HISTOGRAM: &str = "histogram";
+/// Without quantiles: a sum and a count, from which comes an average over any time.
+const SUMMARY: &str = "summary";
 
 /// A usual page, so that the buffer seldom grows.
-const PAGE_BYTES: usize = 64 * 1024;
+const PAGE_BYTES: usize = 160 * 1024;
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
@@ -247,15 +249,27 @@ impl Page {
         self.by_shard(snapshot, "jeday_shard_requests_total", COUNTER, "Requests answered, by shard.", |shard| {
             shard.requests
         });
-        let name = "jeday_shard_cpu_seconds_total";
-        self.family(name, COUNTER, "CPU time of a shard's thread.");
-        for figures in &snapshot.shards {
-            if let Some(cpu_ns) = figures.cpu_ns {
-                let mut digits = itoa::Buffer::new();
-                let shard = digits.format(figures.shard);
-                self.decimal::<9>(name, "", &[("shard", shard)], cpu_ns);
+        let help = "CPU time of a shard's thread.";
+        self.each_shard(snapshot, "jeday_shard_cpu_seconds_total", COUNTER, help, |page, name, labels, shard| {
+            if let Some(cpu_ns) = shard.cpu_ns {
+                page.decimal::<9>(name, "", labels, cpu_ns);
             }
-        }
+        });
+        let help = "From the first byte of a request to the last of its reply, by shard.";
+        let name = "jeday_shard_request_duration_seconds";
+        self.each_shard(snapshot, name, HISTOGRAM, help, |page, name, labels, shard| {
+            page.durations(name, labels, &shard.latency);
+        });
+        let help = "Items of a batch, over all statements, by shard.";
+        self.each_shard(snapshot, "jeday_shard_batch_size_items", SUMMARY, help, |page, name, labels, shard| {
+            page.decimal::<0>(name, "_sum", labels, shard.batch_size.sum);
+            page.decimal::<0>(name, "_count", labels, shard.batch_size.count);
+        });
+        let help = "Round trip of a batch to the database, over all statements, by shard.";
+        self.each_shard(snapshot, "jeday_shard_batch_commit_seconds", SUMMARY, help, |page, name, labels, shard| {
+            page.decimal::<6>(name, "_sum", labels, shard.batch_commit.sum);
+            page.decimal::<0>(name, "_count", labels, shard.batch_commit.count);
+        });
     }
 
     fn by_shard(
@@ -266,11 +280,23 @@ impl Page {
         help: &str,
         figure: impl Fn(&ShardFigures) -> u64,
     ) {
+        self.each_shard(snapshot, name, kind, help, |page, name, labels, shard| {
+            page.value(name, labels, figure(shard));
+        });
+    }
+
+    fn each_shard(
+        &mut self,
+        snapshot: &Snapshot,
+        name: &str,
+        kind: &str,
+        help: &str,
+        write: impl Fn(&mut Self, &str, Labels<'_>, &ShardFigures),
+    ) {
         self.family(name, kind, help);
         for figures in &snapshot.shards {
             let mut digits = itoa::Buffer::new();
-            let shard = digits.format(figures.shard);
-            self.value(name, &[("shard", shard)], figure(figures));
+            write(self, name, &[("shard", digits.format(figures.shard))], figures);
         }
     }
 }

@@ -3,9 +3,9 @@
 //! Shards go on counting while they are read, so figures of one snapshot can be a few events apart. Each by itself
 //! never goes back from one snapshot to the next.
 
-use super::counters::Gauge;
+use super::counters::{Counter, Gauge};
 use super::hardening::HardeningFigures;
-use super::histogram::{BucketTotals, DURATION_BUCKETS, SIZE_BUCKETS};
+use super::histogram::{BucketTotals, Buckets, DURATION_BUCKETS, SIZE_BUCKETS};
 use super::names::{Names, OUTCOMES_MAX, PARSE_ERRORS_MAX};
 use super::process::ProcessStats;
 use super::security::SecurityEventKind;
@@ -68,7 +68,24 @@ pub(super) struct ShardFigures {
     pub(super) database_connections: [u64; ConnectionGroup::ALL.len()],
     /// By statement.
     pub(super) queued: Vec<u64>,
+    pub(super) latency: BucketTotals<DURATION_BUCKETS>,
+    pub(super) batch_size: Mean,
+    pub(super) batch_commit: Mean,
     pub(super) cpu_ns: Option<u64>,
+}
+
+/// What an average over some time is made of, where a histogram for each shard would be too much.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mean {
+    pub(super) sum: u64,
+    pub(super) count: u64,
+}
+
+impl Mean {
+    fn merge<const N: usize>(&mut self, buckets: &Buckets<N>) {
+        self.sum = self.sum.wrapping_add(buckets.sum.get());
+        self.count += buckets.counts.iter().map(Counter::get).sum::<u64>();
+    }
 }
 
 impl Snapshot {
@@ -103,14 +120,17 @@ impl Snapshot {
 
     /// Adds what one shard has counted.
     pub(super) fn merge(&mut self, shard: usize, metrics: &ShardMetrics, cpu_ns: Option<u64>) {
-        let mut requests = 0;
+        let (mut requests, mut latency) = (0, BucketTotals::ZERO);
         for (totals, route) in self.routes.iter_mut().zip(&metrics.requests.routes) {
-            requests += totals.merge(route);
+            requests += totals.merge(route, &mut latency);
         }
         let mut queued = Vec::with_capacity(self.statements.len());
+        let (mut batch_size, mut batch_commit) = (Mean::default(), Mean::default());
         for (totals, batch) in self.statements.iter_mut().zip(&metrics.batches) {
             totals.merge(batch);
             queued.push(batch.queued.get());
+            batch_size.merge(&batch.size.0);
+            batch_commit.merge(&batch.commit.0);
         }
         for (total, kind) in self.parse_errors.iter_mut().zip(&metrics.parse_errors.kinds) {
             *total += kind.get();
@@ -134,14 +154,17 @@ impl Snapshot {
             open: connections.open(),
             database_connections: metrics.database.connections.each_ref().map(Gauge::get),
             queued,
+            latency,
+            batch_size,
+            batch_commit,
             cpu_ns,
         });
     }
 }
 
 impl RouteTotals {
-    /// Adds one shard's figures and returns how many requests they are.
-    fn merge(&mut self, route: &Route) -> u64 {
+    /// Adds one shard's figures, to those of the shard itself too, and returns how many requests they are.
+    fn merge(&mut self, route: &Route, of_shard: &mut BucketTotals<DURATION_BUCKETS>) -> u64 {
         let mut requests = 0;
         for (total, status) in self.statuses.iter_mut().zip(&route.statuses) {
             let count = status.get();
@@ -151,6 +174,7 @@ impl RouteTotals {
         // A route that was never asked for has an empty histogram: its lines of memory need not be fetched.
         if requests > 0 {
             self.latency.merge(&route.latency.0);
+            of_shard.merge(&route.latency.0);
         }
         requests
     }

@@ -13,7 +13,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: [&str; 13] = [
     "serve",
     "worker",
     "status",
@@ -23,6 +23,7 @@ const SUBCOMMANDS: [&str; 12] = [
     "doctor",
     "plan",
     "tune",
+    "top",
     "bench",
     "completions",
     "man",

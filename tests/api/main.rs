@@ -3,6 +3,7 @@
 
 #[path = "../support"]
 mod support {
+    pub(crate) mod browser;
     pub(crate) mod client;
     pub(crate) mod metrics;
     pub(crate) mod pooler;
@@ -15,6 +16,7 @@ mod access_tokens;
 mod command_line;
 mod connections_per_address;
 mod cors;
+mod dashboard;
 mod duplicate_emails;
 mod encryption;
 mod expiry;
@@ -36,6 +38,7 @@ mod persistence;
 mod planning;
 mod pooler;
 mod private_cluster;
+mod profiling;
 mod proxy_protocol;
 mod rate_limits;
 mod refreshing;
@@ -47,6 +50,7 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod top;
 mod tuning;
 mod usernames;
 mod worker;

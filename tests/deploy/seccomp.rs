@@ -39,6 +39,9 @@ fn a_server_does_all_its_work_under_the_filter() {
     assert_eq!(client.refresh(&login.tokens().refresh).status, 200);
     assert_eq!(client.authorized("GET", "/auth/me", &login.tokens().access).status, 200);
     assert_eq!(server.connect_operator().get("/metrics").status, 200);
+    let profile = server.connect_operator().get("/debug/profile?seconds=1");
+    // A server with nothing to do has no profile.
+    assert!(profile.status == 200 || profile.code() == "profile_empty", "{}", profile.text());
     // Also what is lost and made anew: connections to the database.
     deployment.sql(&format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",

@@ -92,7 +92,11 @@ impl Metrics {
                 let (name, labels) = parse_series(series);
                 let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| {
                     let family = name.strip_suffix(end)?;
-                    metrics.types.get(family).is_some_and(|kind| kind == "histogram").then_some(family)
+                    metrics
+                        .types
+                        .get(family)
+                        .is_some_and(|kind| kind == "histogram" || kind == "summary")
+                        .then_some(family)
                 });
                 assert!(metrics.types.contains_key(family.unwrap_or(name)), "not announced: {line}");
                 metrics.samples.push((name.to_owned(), labels, value.parse().unwrap()));

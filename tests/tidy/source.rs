@@ -4,7 +4,7 @@
 use std::{fmt, fs, path::Path, sync::LazyLock};
 
 /// What git, builds and measurements leave in the project's folder.
-const NOT_OURS: [&str; 5] = [".git", ".tools", "bench-results", "target", "tune-results"];
+const NOT_OURS: [&str; 6] = [".git", ".tools", "bench-results", "profiles", "target", "tune-results"];
 
 /// A rule that is broken, and where.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,10 @@
 //! One run of one point: an empty database, a server, a warm-up, a load, and what both have cost.
 
 use super::{
-    super::{CliError, status::Page},
+    super::{
+        CliError,
+        scrape::{Page, label},
+    },
     database::Database,
     generator::{Generator, Load},
     interrupt::Interrupt,
@@ -54,7 +57,10 @@ impl Bench<'_> {
         let peak = procfs::memory(server.pid()).map_err(|error| CliError::failed(&error))?.peak_kib;
         let used = |figure: fn(&Counters) -> u64| figure(&after).saturating_sub(figure(&before));
         let us_each = |ns: u64| ns as f64 / 1e3 / loaded.requests as f64;
-        let since = |name: &str, labels: &[_]| after.page.sum_of(name, labels) - before.page.sum_of(name, labels);
+        let since = |name: &str, wanted: &[(&str, &str)]| {
+            let fits = |labels: &str| wanted.iter().all(|(name, value)| label(labels, name) == *value);
+            after.page.sum_where(name, fits) - before.page.sum_where(name, fits)
+        };
         let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let (server_ns, hashing_ns) = (used(|it| it.server_ns), used(|it| it.hashing_ns));
         let database_ns = after.database_ns.zip(before.database_ns).map(|(after, before)| after.saturating_sub(before));

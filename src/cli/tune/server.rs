@@ -2,7 +2,11 @@
 //! loopback and over the scratch database.
 
 use super::{
-    super::{CliError, Context, error::plain, status::Page},
+    super::{
+        CliError, Context,
+        error::plain,
+        scrape::{METRICS, Page},
+    },
     child::{Process, bound},
     interrupt::Interrupt,
     points::Point,
@@ -121,6 +125,7 @@ impl Server {
     /// Its metrics as they are now.
     pub(super) fn metrics(&self) -> Result<Page, CliError> {
         Page::fetch(self.operator)
+            .map_err(|error| CliError::failure(format!("jeday serve does not answer {METRICS}: {}", plain(&error))))
     }
 
     /// Stops it; fails when it does not end well.

@@ -228,6 +228,24 @@ fn a_page_looks_like_this() {
         # HELP jeday_shard_cpu_seconds_total CPU time of a shard's thread.
         # TYPE jeday_shard_cpu_seconds_total counter
         jeday_shard_cpu_seconds_total{shard="0"} 1.5
+        # HELP jeday_shard_request_duration_seconds From the first byte of a request to the last of its reply, by shard.
+        # TYPE jeday_shard_request_duration_seconds histogram
+        jeday_shard_request_duration_seconds_sum{shard="0"} 20.000211
+        jeday_shard_request_duration_seconds_count{shard="0"} 4
+        jeday_shard_request_duration_seconds_sum{shard="1"} 0
+        jeday_shard_request_duration_seconds_count{shard="1"} 0
+        # HELP jeday_shard_batch_size_items Items of a batch, over all statements, by shard.
+        # TYPE jeday_shard_batch_size_items summary
+        jeday_shard_batch_size_items_sum{shard="0"} 3
+        jeday_shard_batch_size_items_count{shard="0"} 1
+        jeday_shard_batch_size_items_sum{shard="1"} 0
+        jeday_shard_batch_size_items_count{shard="1"} 0
+        # HELP jeday_shard_batch_commit_seconds Round trip of a batch to the database, over all statements, by shard.
+        # TYPE jeday_shard_batch_commit_seconds summary
+        jeday_shard_batch_commit_seconds_sum{shard="0"} 0.00125
+        jeday_shard_batch_commit_seconds_count{shard="0"} 1
+        jeday_shard_batch_commit_seconds_sum{shard="1"} 0
+        jeday_shard_batch_commit_seconds_count{shard="1"} 0
         # HELP jeday_log_lines_dropped_total Log lines dropped because the log could not be written fast enough.
         # TYPE jeday_log_lines_dropped_total counter
         jeday_log_lines_dropped_total 0
@@ -355,11 +373,12 @@ fn a_page_keeps_the_rules_of_the_format() {
         }
         let (name, labels, value) = parse_sample(line);
         let suffix = name.strip_prefix(family.as_str()).unwrap();
-        if kind == "histogram" {
-            assert!(["_bucket", "_sum", "_count"].contains(&suffix), "{line}");
-        } else {
-            assert_eq!(suffix, "", "{line} is outside its family");
-        }
+        let suffixes: &[&str] = match kind.as_str() {
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "summary" => &["_sum", "_count"],
+            _ => &[""],
+        };
+        assert!(suffixes.contains(&suffix), "{line} is outside its family");
         assert!(value >= 0.0 && value.is_finite(), "{line}");
         assert!(labels.iter().all(|(label, _)| is_name(label)), "{line}");
         assert!(series.insert((name, labels)), "{line} comes twice");
@@ -381,13 +400,14 @@ fn buckets_are_cumulative_and_end_at_the_count() {
                 assert!(lower < bound && below <= value, "{line}");
             }
         } else if let Some(family) = name.strip_suffix("_count") {
-            let (bound, below) = last[&format!("{family}{labels:?}")];
+            // A summary has no buckets.
+            let Some((bound, below)) = last.get(&format!("{family}{labels:?}")).copied() else { continue };
             assert!(bound.is_infinite(), "{line}");
             assert_eq!(below, value, "{line}");
             checked += 1;
         }
     }
-    assert_eq!(checked, 2 + 3 * NAMES.statements.len());
+    assert_eq!(checked, 2 + 3 * NAMES.statements.len() + snapshot().shards.len());
 }
 
 #[test]
