@@ -184,3 +184,16 @@ fn a_role_that_may_not_make_databases_is_told_before_anything_is_measured() {
     }
     assert!(results(&folder)["runs"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_value_that_cannot_be_used_is_told_before_anything_is_made() {
+    let deployment = Deployment::new();
+    let files = TempDir::new().unwrap();
+    let folder = files.path().join("results");
+    let arguments = ["--vary", "registration.batch_size=0,2", "--output", folder.to_str().unwrap()];
+    let output = deployment.jeday(["tune"].into_iter().chain(arguments)).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("registration.batch_size=0: the least is 1"), "{told}");
+    assert!(!folder.exists());
+}

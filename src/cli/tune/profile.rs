@@ -3,20 +3,15 @@
 
 use super::{
     super::{CliError, Context, placement},
+    points::Point,
     results::Results,
     verdict::Verdict,
 };
 use crate::config::{CliValues, Config, Entry, FileText, Provenance, Source, Sources};
 use std::{fmt::Write, path::Path};
 
-/// The settings of a point, resolved as its server resolves them.
-pub(super) fn resolved(
-    context: &Context,
-    results: &Results,
-    point: usize,
-    folder: &Path,
-) -> Result<placement::Placement, CliError> {
-    let point = &results.sweep.points[point];
+/// The settings of a point, resolved as its server resolves them. Its profile lies below `folder`.
+pub(super) fn resolved(context: &Context, point: &Point, folder: &Path) -> Result<placement::Placement, CliError> {
     let context = context.with_profile(point.profile.as_ref().map(|file| folder.join(file)));
     let values = point.assignments().fold(CliValues::none(), CliValues::set);
     placement::resolve(&context, &values)

@@ -58,9 +58,12 @@ pub(super) fn begin(args: &Args, context: &Context) -> Result<(Folder, Results, 
         })?;
         profiles.push((profile.as_path(), text));
     }
-    // Before anything is made: the number of points, and whether there is a generator.
-    let named: Vec<_> = profiles.iter().map(|(profile, _)| (profile.display().to_string(), String::new())).collect();
-    product(&named, &variations)?;
+    // Whatever cannot be used is told before anything is made.
+    let named = profiles.iter().map(|(profile, _)| profile.display().to_string());
+    let named: Vec<_> = named.map(|path| (path.clone(), path)).collect();
+    for point in product(&named, &variations)? {
+        profile::resolved(context, &point, Path::new(""))?;
+    }
     let generator = Generator::find(args.generator, &args.scenario, path.join("work"))?;
     if args.rate.is_some() && generator.kind != super::generator::Kind::K6 {
         return Err(CliError::usage("wrk cannot keep a rate").with_hint("add --generator k6"));
@@ -121,9 +124,8 @@ pub(super) fn run(
     let interrupt = Interrupt::watch()?;
     let base = placement::resolve(context, &CliValues::none())?;
     let mut connections = 0;
-    for point in 0..results.sweep.points.len() {
-        // Whatever cannot be used is told before anything is measured.
-        let placement = profile::resolved(context, &results, point, folder.path())?;
+    for point in &results.sweep.points {
+        let placement = profile::resolved(context, point, folder.path())?;
         connections = connections.max(serve::database_connections(&placement.config, &placement.plan));
     }
     let work = folder.work()?;
@@ -227,7 +229,7 @@ fn write_all(folder: &Folder, context: &Context, results: &Results) -> Result<Ve
     folder.write("results.csv", &results.csv())?;
     let verdict = Verdict::of(results);
     let Some(best) = verdict.best() else { return Ok(Vec::new()) };
-    let resolved = profile::resolved(context, results, best, folder.path())?;
+    let resolved = profile::resolved(context, &results.sweep.points[best], folder.path())?;
     let text = profile::text(results, &verdict, &resolved.provenance)?;
     folder.write(RECOMMENDED, &text)?;
     let page = page::html(results, &verdict, &text).map_err(CliError::failure)?;
