@@ -116,7 +116,8 @@ mod tests {
         let real = found.last().unwrap();
         assert!(real.name.ends_with("telemetry::profiler::unwind::loaded"), "{real:?}");
         assert_ne!(real.name, real.symbol);
-        assert!(real.file.ends_with("unwind.rs"), "{real:?}");
+        // A build without debug information has its names all the same, and no files.
+        assert!(real.file.is_empty() || real.file.ends_with("unwind.rs"), "{real:?}");
     }
 
     #[test]
