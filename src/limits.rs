@@ -279,6 +279,9 @@ pub const PROFILE_FRAMES_MAX: usize = 256;
 /// Pause between two looks whether a profile is there that has ended.
 pub const PROFILE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// For PostgreSQL to tell its settings, to a plan or to the doctor: a person waits, and it has nothing to look up.
+pub const EXAMINATION_TIMEOUT: Duration = Duration::from_secs(10);
+
 const _: () = assert!(
     ARGON2_STORED_MEMORY_KIB_MAX <= ARGON2_MEMORY_KIB_MAX
         && ARGON2_STORED_WORK_KIB_MAX >= 3 * ARGON2_STORED_MEMORY_KIB_MAX as u64,

@@ -23,6 +23,8 @@ pub(crate) mod verdict;
 // What `jeday tune` measures with too.
 #[path = "../../src/cli/tune/chart.rs"]
 pub(crate) mod chart;
+#[path = "../../src/cli/tune/ending.rs"]
+pub(crate) mod ending;
 #[path = "../../src/cli/tune/procfs.rs"]
 pub(crate) mod procfs;
 #[path = "../../src/cli/tune/statistics.rs"]

@@ -1,8 +1,8 @@
 //! Processes that end with the bench: on drop, by their own id; and by the kernel's hand if the bench is killed
 //! before it can; only files are left then. Never ends a process that it did not start.
 
-use super::{Outcome, interrupt};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use super::{Outcome, ending::end, interrupt};
+use rustix::process::{Signal, geteuid};
 use std::{
     ffi::OsStr,
     fs::File,
@@ -10,15 +10,11 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// PostgreSQL refuses to run as root; Debian's package makes this user.
 pub(crate) const DATABASE_USER: &str = "postgres";
-
-/// Between two looks at a process that should end soon.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Lines of a log that are shown when its process has failed.
 const LOG_LINES_SHOWN: usize = 15;
@@ -74,21 +70,7 @@ impl Process {
     }
 
     fn end(&mut self) -> io::Result<ExitStatus> {
-        if let Some(status) = self.child.try_wait()? {
-            return Ok(status);
-        }
-        if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            kill_process(pid, self.stop)?;
-        }
-        let deadline = Instant::now() + self.patience;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(LOOK);
-        }
-        self.child.kill()?;
-        self.child.wait()
+        end(&mut self.child, self.stop, self.patience)
     }
 }
 

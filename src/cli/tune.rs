@@ -4,6 +4,7 @@
 mod chart;
 mod child;
 mod database;
+mod ending;
 mod folder;
 mod generator;
 mod interrupt;

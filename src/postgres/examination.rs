@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::link::{Link, LinkError, Sql};
+use crate::limits::EXAMINATION_TIMEOUT;
 use std::time::{Duration, Instant};
 
 /// Settings of a server as this session has them, and how much it has to do.
@@ -50,8 +51,8 @@ static EXAMINE: Sql = Sql {
 ///
 /// # Errors
 /// [`LinkError`]; asking has no effect.
-pub async fn examine(link: &Link, deadline: Instant) -> Result<Examination, LinkError> {
-    let rows = link.query_planned_anew(&EXAMINE, &[], deadline).await?;
+pub async fn examine(link: &Link) -> Result<Examination, LinkError> {
+    let rows = link.query_planned_anew(&EXAMINE, &[], Instant::now() + EXAMINATION_TIMEOUT).await?;
     let row = rows.first().expect("a SELECT without FROM gives one row");
     let number = |column| row.get::<_, i64>(column).max(0).cast_unsigned();
     Ok(Examination {

@@ -4,6 +4,7 @@ use crate::support::{
     client::nth,
     metrics::Metrics,
     server::{CHEAP, Deployment, JEDAY, Server, jeday},
+    set_on_drop::SetOnDrop,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
@@ -37,19 +38,10 @@ fn under_load<T>(server: &Server, work: impl FnOnce() -> T) -> T {
                 assert_eq!(client.register(&nth(number)).status, 201);
             }
         });
-        let _ends = Ends(&over);
+        let _ends = SetOnDrop(&over);
         Metrics::once(server, "the load has begun", |metrics| metrics.requests("/auth/register", 201) > 0.0);
         work()
     })
-}
-
-/// Ends the load, also when the test fails: its scope waits for it.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The cells of the line behind this heading whose figure in the second column is the largest.

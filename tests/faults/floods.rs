@@ -7,6 +7,7 @@ use crate::{
         client::{Client, PASSWORD, Reply, user},
         metrics::Metrics,
         server::{CHEAP, Deployment, STAYS_WEAK, Server},
+        set_on_drop::SetOnDrop,
     },
     turn,
 };
@@ -49,15 +50,6 @@ fn flood(server: &Server, enough: &AtomicBool, ask: impl Fn(&mut Client, u64) ->
         thread::sleep(PAUSE);
     }
     statuses
-}
-
-/// Ends the floods, however the test ends.
-struct Enough<'e>(&'e AtomicBool);
-
-impl Drop for Enough<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// What somebody does who has nothing to do with it.
@@ -114,7 +106,7 @@ fn floods_disturb_nobody_and_get_no_more_than_they_may() {
             flooding.push(("one address", scope.spawn(move || flood(server, enough, one_address))));
             flooding.push(("no tokens", scope.spawn(move || flood(server, enough, no_tokens))));
         }
-        let ends = Enough(enough);
+        let ends = SetOnDrop(enough);
         (0..rounds).for_each(|round| behave(server, round));
         drop(ends);
         let mut floods: BTreeMap<&str, BTreeMap<u16, u64>> = BTreeMap::new();

@@ -10,6 +10,7 @@ mod support {
     pub(crate) mod postgres;
     pub(crate) mod server;
     pub(crate) mod session;
+    pub(crate) mod set_on_drop;
 }
 
 mod backends_terminated;

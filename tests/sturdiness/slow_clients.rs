@@ -6,6 +6,7 @@ use crate::support::{
     metrics::Metrics,
     pace::turn,
     server::{Deployment, Server},
+    set_on_drop::SetOnDrop,
 };
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use std::{
@@ -145,12 +146,4 @@ fn body_in_bytes_of_its_own_is_taken_within_its_time() {
         client.send([byte]);
     }
     assert_eq!(client.reply().status, 201);
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -7,10 +7,6 @@ use crate::postgres::{
     connect::connect,
     examination::{Examination, examine},
 };
-use std::time::{Duration, Instant};
-
-/// For PostgreSQL to say it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// PostgreSQL's own reserve for superusers, which the private cluster leaves as it is.
 const SUPERUSERS_RESERVED: u32 = 3;
@@ -72,7 +68,7 @@ fn ask(url: &str, context: &Context, placement: &Placement) -> Result<Result<Roo
         if link.server().pooled {
             return Err("DB_URL names a pooler, whose pool needs as many connections".to_owned());
         }
-        let found = examine(&link, Instant::now() + ANSWER_TIMEOUT).await.map_err(|error| error.to_string())?;
+        let found = examine(&link).await.map_err(|error| error.to_string())?;
         let Examination { connections_max, connections_reserved, shared_buffers, here, .. } = found;
         Ok(Room {
             source: format!("PostgreSQL {} at {}", link.server().version, link.server().place),

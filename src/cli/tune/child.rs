@@ -1,8 +1,11 @@
 //! Processes that end with the sweep: on drop, by their own id; and by the kernel's hand where setpriv(1) is installed,
 //! if the sweep itself is killed. Never ends a process that it did not start.
 
-use super::super::{CliError, error::plain};
-use rustix::process::{Pid, Signal, kill_process};
+use super::{
+    super::{CliError, error::plain},
+    ending::end,
+};
+use rustix::process::Signal;
 use std::{
     env,
     ffi::OsStr,
@@ -11,12 +14,8 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
-
-/// Between two looks at a process that should end soon.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Lines of a log that are shown when its process has failed.
 const LOG_LINES_SHOWN: usize = 8;
@@ -69,19 +68,7 @@ impl Process {
     }
 
     fn end(&mut self) -> io::Result<ExitStatus> {
-        if let Some(status) = self.child.try_wait()? {
-            return Ok(status);
-        }
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let deadline = Instant::now() + self.patience;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(LOOK);
-        }
-        self.child.kill()?;
-        self.child.wait()
+        end(&mut self.child, Signal::TERM, self.patience)
     }
 }
 
