@@ -253,7 +253,7 @@ pub fn resume<'b>(
     if buf.len() < progress.searched {
         *progress = HeadProgress::default();
     }
-    if progress.searched == 0 || progress.may_be_complete(buf, limits) {
+    if progress.searched == 0 || progress.may_be_complete(buf) {
         match attempt(buf, limits) {
             Ok(None) => {}
             outcome => {
@@ -267,18 +267,13 @@ pub fn resume<'b>(
 }
 
 impl HeadProgress {
-    /// Whether the bytes since the last call make another attempt worth while. That is so at most three times a head.
+    /// Whether the bytes since the last call make another attempt worth while. A request line is judged by each byte:
+    /// a client that waits for an answer to its first bytes gets it, however they came. Of fields only the end is
+    /// looked for: reading up to 64 of them again with each byte would cost more than receiving it.
     #[cold]
-    fn may_be_complete(&self, buf: &[u8], limits: &HeadLimits) -> bool {
-        let new = &buf[self.searched..];
-        if !self.request_line_done {
-            let over_long = buf.len() > request_line::bytes_max(limits) + 2;
-            if over_long || memchr::memchr(b'\n', new).is_some() {
-                return true;
-            }
-        }
+    fn may_be_complete(&self, buf: &[u8]) -> bool {
         let end_from = self.searched.saturating_sub(3);
-        memchr::memmem::find(&buf[end_from..], b"\r\n\r\n").is_some()
+        !self.request_line_done || memchr::memmem::find(&buf[end_from..], b"\r\n\r\n").is_some()
     }
 
     /// A head whose lines end in a bare LF would never come to an end: it is refused as soon as the LF is seen.

@@ -25,11 +25,6 @@ struct RawTarget<'b> {
     query_at: Option<usize>,
 }
 
-/// The longest request line that the limits allow, in bytes.
-pub(super) fn bytes_max(limits: &HeadLimits) -> usize {
-    limits.method_bytes_max + limits.target_bytes_max + VERSION_BYTES + 2
-}
-
 /// Reads the request line at the start of `buf`. `None`: it has not come to its end, and nothing is wrong so far.
 #[inline]
 pub(super) fn parse<'b>(buf: &'b [u8], limits: &HeadLimits) -> Result<Option<RequestLine<'b>>, HeadError> {
