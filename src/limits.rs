@@ -250,6 +250,15 @@ pub const HASH_STUCK_AFTER: Duration = Duration::from_secs(5);
 /// As many times what a hash usually takes, where that is longer: no busy machine slows one down so much.
 pub const HASH_STUCK_HASHES: u32 = 20;
 
+/// Password cores that are replaced when they are stuck, for each of a group. A thread cannot be ended: the old one
+/// keeps its memory for a hash, so this bounds that memory to twice what a plan says. A process that needs more has a
+/// fault that only a start from new can cure.
+pub const REPLACEMENTS_PER_PASSWORD_CORE: usize = 1;
+
+/// How long one that replaces another may take to get ready before it is not reckoned with: two hashes over new memory,
+/// on a CPU that the stuck one may keep busy.
+pub const REPLACEMENT_READY_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long hashes under way are waited for at the end, so that their memory is wiped; what has not ended by then ends
 /// with the process.
 pub const HASHES_END_WITHIN: Duration = Duration::from_secs(2);

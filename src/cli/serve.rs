@@ -54,7 +54,8 @@ Signals:
 
 Exit status:
   70  Something inside did not get on any more, which the log describes: a
-      shard without a sign of life, or no password core that ends a hash.
+      shard without a sign of life, or no password core that ends a hash and
+      none left to replace one.
       Whoever has started the server should start it again; systemd does by
       Restart=on-failure";
 

@@ -26,8 +26,11 @@ impl Page {
         self.family(name, COUNTER, "Stored records that could not be read, each answered as a wrong password.");
         self.value(name, &[], figures.unreadable);
         let name = "jeday_password_cores_stuck";
-        self.family(name, GAUGE, "Workers for logins that do not come to the end of a hash.");
+        self.family(name, GAUGE, "Workers for logins that are stuck in a hash and not replaced.");
         self.value(name, &[], figures.stuck);
+        let name = "jeday_password_cores_replaced_total";
+        self.family(name, COUNTER, "Workers that were stuck in a hash, and replaced.");
+        self.value(name, &[], figures.replaced);
         if let Some(backlog) = figures.backlog {
             let name = "jeday_weak_passwords";
             self.family(name, GAUGE, "Weak records that wait to be hardened, counted up to a bound.");
