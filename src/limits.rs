@@ -160,6 +160,7 @@ pub const CLAIM_WORK: Duration = Duration::from_secs(1);
 /// How long a claim is held at most, whatever else the password core has to do; what is not done by then is released.
 pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
 
+const _: () = assert!(BACKLOG_LOOK_INTERVAL.as_secs() < 30, "what is overdue by hardening.weak_age_max is seen soon");
 const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
 const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
 

@@ -15,7 +15,7 @@ use crate::{
     account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
-    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
+    hardening::{BacklogConfig, BacklogGauge, Pace, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
     limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
@@ -313,9 +313,12 @@ fn backlog_config(config: &config::Config, database: &Database) -> Option<Backlo
     config.hardening.background.then(|| BacklogConfig {
         target: database.target.clone(),
         connect: database.options.clone(),
-        interval: config.hardening.worker_interval,
-        claim_size: config.hardening.claim_size,
-        deadline: config.database.deadline,
+        pace: Pace {
+            interval: config.hardening.worker_interval,
+            claim_size: config.hardening.claim_size,
+            deadline: config.database.deadline,
+            weak_age_max: config.hardening.weak_age_max,
+        },
     })
 }
 

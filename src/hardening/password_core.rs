@@ -227,6 +227,13 @@ impl PasswordCore {
         self.gauges.hash(Urgency::Background).get()
     }
 
+    /// Time that workers which compute such hashes have spent in jobs of any kind.
+    #[must_use]
+    pub fn background_busy(&self) -> Duration {
+        let workers = self.client.report().workers;
+        workers.iter().filter(|worker| worker.spec.serves.takes(Urgency::Background)).map(|worker| worker.busy).sum()
+    }
+
     /// Workers that compute such hashes.
     #[must_use]
     pub fn background_workers(&self) -> usize {

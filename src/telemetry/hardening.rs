@@ -49,4 +49,6 @@ pub struct BacklogFigures {
     pub weak: u64,
     /// Age of the oldest, in milliseconds; 0 when there is none.
     pub oldest_age_ms: u64,
+    /// Whether that is more than is configured, although password cores were free.
+    pub overdue: bool,
 }

@@ -3,7 +3,7 @@
 use crate::{
     cli::{CliError, placement::Placement},
     clock,
-    hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores},
+    hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores, backlog::Seen},
     limits::BACKGROUND_QUEUE_MAX,
     telemetry::{BacklogFigures, HardeningFigures, WorkerFigures},
 };
@@ -46,8 +46,11 @@ pub(super) fn figures(
             unreadable: sum(|group| group.unreadable),
             stuck: workers().filter(|worker| worker.stuck).count() as u64,
             replaced: workers().map(|worker| worker.replaced as u64).sum(),
-            backlog: seen
-                .map(|seen| BacklogFigures { weak: seen.weak, oldest_age_ms: seen.oldest_unix_ms.map_or(0, age_ms) }),
+            backlog: seen.map(|Seen { backlog, overdue }| BacklogFigures {
+                weak: backlog.weak,
+                oldest_age_ms: backlog.oldest_unix_ms.map_or(0, age_ms),
+                overdue,
+            }),
         }
     }
 }

@@ -38,6 +38,9 @@ impl Page {
             let name = "jeday_weak_password_age_seconds";
             self.family(name, GAUGE, "Age of the oldest weak record; 0 when there is none.");
             self.decimal::<3>(name, "", &[], backlog.oldest_age_ms);
+            let name = "jeday_weak_passwords_overdue";
+            self.family(name, GAUGE, "1 when one is older than hardening.weak_age_max while password cores are free.");
+            self.value(name, &[], backlog.overdue.into());
         }
     }
 
