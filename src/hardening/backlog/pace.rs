@@ -1,5 +1,5 @@
-//! How soon the durable queue is claimed from, how much of it, for how long, and how old a record in it may become. Pure
-//! functions of what a worker knows; claims nothing and waits for nothing.
+//! How soon the durable queue is claimed from, how much of it, for how long, and how old a record in it may become.
+//! Pure functions of what a worker knows; claims nothing and waits for nothing.
 
 use crate::{
     limits::{CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK},

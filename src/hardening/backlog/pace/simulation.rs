@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
-const STEPS: u64 = 60_000;
+const STEPS: u64 = 40_000;
 /// For one statement, when nothing is wrong.
 const STATEMENT_MAX: Duration = Duration::from_millis(30);
 /// How long it may take to work off what is left once nothing comes any more.
@@ -323,8 +323,8 @@ impl World {
 }
 
 /// How long a record may lie there ripe while some node has nothing to do: each node finds it, or so much else that it
-/// is not free any more, within an interval. Whatever goes wrong holds it, or whoever would have found it, for as long as
-/// a claim is held at most.
+/// is not free any more, within an interval. Whatever goes wrong holds it, or whoever would have found it, for as long
+/// as a claim is held at most.
 fn longest_wait(pace: Pace, nodes: u32, disturbances: u32) -> Duration {
     nodes * pace.interval + disturbances * (CLAIM_HELD_MAX + pace.deadline + pace.interval) + STATEMENT_MAX
 }
