@@ -279,6 +279,38 @@ pub const PROFILE_FRAMES_MAX: usize = 256;
 /// Pause between two looks whether a profile is there that has ended.
 pub const PROFILE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Parts of one request that its span tells of: the longest way through a login, tried three times, has nine.
+pub const TRACE_PARTS_MAX: usize = 16;
+
+/// Recorded requests that may wait for the exporter: what two shards serve in a tenth of a second at full load, and
+/// with 1 % of them recorded ten seconds; some 3 MiB with their parts.
+pub const TRACE_QUEUE_MAX: usize = 8_192;
+
+/// How often the exporter looks into the queue.
+pub const TRACE_EXPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Recorded requests in one message to the collector, as OpenTelemetry's batch processor has them: some 300 KiB.
+pub const TRACE_EXPORT_BATCH_MAX: usize = 512;
+
+/// For the collector to take one message: OpenTelemetry's default.
+pub const TRACE_EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Attempts at one message. With the pauses between them a collector may be away for a quarter of a minute, as when it
+/// is restarted.
+pub const TRACE_EXPORT_ATTEMPTS_MAX: u32 = 5;
+
+/// First pause between two attempts; it doubles with each further one.
+pub const TRACE_RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest pause between two attempts, whatever the collector asks for: what comes meanwhile has to fit the queue.
+pub const TRACE_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// For what is recorded and not exported yet, when the process ends.
+pub const TRACE_FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+/// How much of a collector's answer is read: a number, and a sentence for the log.
+pub const TRACE_ANSWER_BYTES_MAX: u64 = 4 << 10;
+
 /// For PostgreSQL to tell its settings, to a plan or to the doctor: a person waits, and it has nothing to look up.
 pub const EXAMINATION_TIMEOUT: Duration = Duration::from_secs(10);
 

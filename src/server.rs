@@ -18,7 +18,7 @@ use crate::{
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
-    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog, Tracer, Traces},
     tokens::{AccessTokens, RefreshTokens},
 };
 use hardener::Hardener;
@@ -105,6 +105,8 @@ pub struct Process {
     pub started: Instant,
     /// Counts of all shards.
     pub registry: Arc<Registry>,
+    /// Where recorded requests go; none when none are.
+    pub traces: Option<Traces>,
 }
 
 /// A shard could not start.
@@ -134,6 +136,7 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    tracer: Tracer,
     complaints: connection::Complaints,
 }
 
@@ -210,8 +213,10 @@ impl Server {
         let statements = Statements::start(&config, &metrics);
         let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
+        let mut random = Random::new()?;
+        let tracer = Tracer::new(process.traces.as_ref(), random.bytes()?);
         Ok(Server {
-            random: RefCell::new(Random::new()?),
+            random: RefCell::new(random),
             date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
@@ -224,6 +229,7 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            tracer,
             complaints: connection::Complaints::default(),
         })
     }
@@ -311,6 +317,10 @@ impl Server {
     /// Notes a security event, in the log and among the metrics.
     pub(crate) fn record(&self, event: &SecurityEvent<'_>) {
         self.security.record(event, &self.metrics.security, Instant::now());
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     pub(crate) fn password_core(&self) -> &PasswordCore {

@@ -17,11 +17,11 @@ use crate::{
     config, connection,
     hardening::{BacklogConfig, BacklogGauge, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN},
+    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN, TRACE_FLUSH_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
     routes::Front,
     server::{self, Policy, SessionLimits},
-    telemetry::{self, LogGuard, Registry},
+    telemetry::{self, Exporter, LogGuard, Registry, TraceConfig},
 };
 use database::Database;
 use interrupts::Interrupts;
@@ -60,6 +60,9 @@ Exit status:
 
 /// How long PostgreSQL may take to write its buffers when the private cluster is stopped.
 const CLUSTER_STOP: Duration = Duration::from_secs(20);
+
+/// Where a collector takes traces (OTLP 1.x, OTLP/HTTP Request).
+const TRACES_PATH: &str = "v1/traces";
 
 /// Run the server
 ///
@@ -118,10 +121,13 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
+    let exporter = exporter(&config.tracing)?;
+    let traces = exporter.as_ref().map(Exporter::traces);
+    exporter.iter().for_each(|exporter| registry.export_traces(exporter.counts()));
     let mut overseer = Overseer::new(registry.clone(), &password_cores);
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
-        process: Arc::new(process::process(config, &keys, &database.routing_key, registry)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, registry, traces)?),
         own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
     };
     let ready = ready_line(role, placement, &database, addresses);
@@ -136,6 +142,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     if !password_cores.stop(Ending::Discard, HASHES_END_WITHIN) {
         tracing::warn!("a hash has not come to its end: it ends with the process");
     }
+    end_traces(exporter);
     if let Some(cluster) = cluster {
         cluster.stop(CLUSTER_STOP).map_err(|error| CliError::failed(&error))?;
     }
@@ -351,6 +358,23 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
         hardens: config.hardening.background,
         allow_unsafe_durability: config.database.allow_unsafe_durability,
     })
+}
+
+/// Starts to export traces, if there is a collector for them.
+fn exporter(config: &config::Tracing) -> Result<Option<Exporter>, CliError> {
+    let config::Tracing { collector, endpoint, sample_ratio, service_name } = config;
+    let endpoint = endpoint.as_ref().map(|url| url.as_str().to_owned());
+    let Some(endpoint) = endpoint.or_else(|| Some(collector.as_ref()?.join(TRACES_PATH))) else { return Ok(None) };
+    let config = TraceConfig { endpoint, service_name: service_name.clone(), sample_ratio: *sample_ratio };
+    Exporter::start(&config).map(Some).map_err(|error| CliError::failed(&error))
+}
+
+/// Gives what was recorded last to the collector.
+fn end_traces(exporter: Option<Exporter>) {
+    let lost = exporter.map_or(0, |exporter| exporter.stop(TRACE_FLUSH_WITHIN));
+    if lost > 0 {
+        tracing::warn!(spans = lost, "the collector has not taken the last traces: they are lost");
+    }
 }
 
 /// Starts the log as it is configured.

@@ -11,6 +11,7 @@ use super::process::ProcessStats;
 use super::security::SecurityEventKind;
 use super::shard_metrics::{Batch, CloseReason, ConnectionGroup, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
+use super::traces::TraceFigures;
 
 /// The merged figures. Vectors follow the order of [`Names`].
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(super) struct Snapshot {
     pub(super) security: [u64; SecurityEventKind::ALL.len()],
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
+    pub(super) traces: TraceFigures,
     pub(super) hardening: Option<HardeningFigures>,
     pub(super) password_wait: BucketTotals<DURATION_BUCKETS>,
     pub(super) started_ms: Option<u64>,
@@ -111,6 +113,7 @@ impl Snapshot {
             security: [0; SecurityEventKind::ALL.len()],
             shards: Vec::new(),
             log_lines_dropped: 0,
+            traces: TraceFigures::default(),
             hardening: None,
             password_wait: BucketTotals::ZERO,
             started_ms: None,

@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod browser;
     pub(crate) mod client;
+    pub(crate) mod collector;
     pub(crate) mod metrics;
     pub(crate) mod pooler;
     pub(crate) mod postgres;
@@ -52,6 +53,7 @@ mod status;
 mod stopping;
 mod timeouts;
 mod top;
+mod traces;
 mod tuning;
 mod usernames;
 mod worker;

@@ -71,7 +71,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("postgres", &["account", "telemetry", "limits"]),
     ("account", &["limits"]),
     ("keys", &["limits"]),
-    ("telemetry", &["clock", "limits"]),
+    ("telemetry", &["http", "clock", "limits"]),
     ("config", &["http"]),
     // For tests alone.
     ("simulation", &[]),

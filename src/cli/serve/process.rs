@@ -8,7 +8,7 @@ use crate::{
     keys::Keys,
     rate_limit::{ConnectionLimit, RateLimiter, RateLimits},
     server::Process,
-    telemetry::Registry,
+    telemetry::{Registry, Traces},
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
 use std::{sync::Arc, time::Instant};
@@ -19,6 +19,7 @@ pub(super) fn process(
     keys: &Keys,
     routing_key: &[u8; 32],
     registry: Arc<Registry>,
+    traces: Option<Traces>,
 ) -> Result<Process, CliError> {
     let failed = |error: &dyn std::error::Error| CliError::failed(error);
     let config::Tokens { mode, issuer, audience, symmetric_key, access_duration, .. } = &config.tokens;
@@ -41,6 +42,7 @@ pub(super) fn process(
         connection_limit: connection_limit(&config.server)?,
         started: Instant::now(),
         registry,
+        traces,
     })
 }
 
