@@ -31,6 +31,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use zeroize::Zeroize;
 
 /// What is counted by number, by name.
 pub const NAMES: Names = Names {
@@ -361,8 +362,9 @@ impl Server {
         output
     }
 
-    /// Gives such a buffer back.
-    pub(crate) fn give_output_back(&self, buffer: Vec<u8>) {
+    /// Gives such a buffer back, and leaves no token in it.
+    pub(crate) fn give_output_back(&self, mut buffer: Vec<u8>) {
+        buffer.as_mut_slice().zeroize();
         if buffer.capacity() <= OUTPUT_KEPT_BYTES_MAX {
             self.output.set(buffer);
         }
