@@ -121,7 +121,10 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
-    let exporter = exporter(&config.tracing)?;
+    let exporter = match role {
+        Role::Server => exporter(&config.tracing)?,
+        Role::Worker => None,
+    };
     let traces = exporter.as_ref().map(Exporter::traces);
     exporter.iter().for_each(|exporter| registry.export_traces(exporter.counts()));
     let mut overseer = Overseer::new(registry.clone(), &password_cores);

@@ -180,6 +180,15 @@ fn collector_that_will_not_take_them_is_not_asked_again() {
 }
 
 #[test]
+fn what_a_collector_leaves_out_of_a_message_is_counted() {
+    let collector = Collector::start(|_| Answer::LeavesOut(1));
+    let server = Deployment::new().serve_with(&[&collector.setting(), ALL]);
+    assert_eq!(server.connect().register("ada@example.com").status, 201);
+    await_spans(&server, "jeday_trace_spans_dropped_total", &[("reason", "refused")], 1.0);
+    await_spans(&server, "jeday_trace_spans_exported_total", &[], 1.0);
+}
+
+#[test]
 fn server_goes_on_without_its_collector_and_ends_in_time() {
     // Bound and closed again: nobody listens there.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -20,6 +20,8 @@ use std::{
 pub(crate) enum Answer {
     /// Answers with this status.
     Status(u16),
+    /// Takes it but for so many spans of it, fewer than 128.
+    LeavesOut(u8),
     /// Does not answer.
     Hang,
 }
@@ -108,23 +110,30 @@ fn serve(stream: TcpStream, answer: impl Fn(&Message) -> Answer, taken: &Sender<
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
     while let Some(message) = read(&mut reader) {
-        match answer(&message) {
-            Answer::Status(status) => {
-                if status == 200 {
-                    let _ = taken.send(message);
-                }
-                let reply = format!("HTTP/1.1 {status} x\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n");
-                if writer.write_all(reply.as_bytes()).is_err() {
-                    return;
-                }
+        let reply = match answer(&message) {
+            Answer::Status(200) => {
+                let _ = taken.send(message);
+                reply(200, &[])
             }
+            Answer::Status(status) => reply(status, &[]),
+            // partial_success { rejected_spans }
+            Answer::LeavesOut(spans) => reply(200, &[0x0a, 0x02, 0x08, spans]),
             Answer::Hang => {
                 // Until the other side gives up.
                 let _ = reader.read(&mut [0]);
                 return;
             }
+        };
+        if writer.write_all(&reply).is_err() {
+            return;
         }
     }
+}
+
+fn reply(status: u16, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} x\r\nRetry-After: 0\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 fn read(reader: &mut impl BufRead) -> Option<Message> {
