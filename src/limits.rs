@@ -160,6 +160,7 @@ pub const CLAIM_WORK: Duration = Duration::from_secs(1);
 /// How long a claim is held at most, whatever else the password core has to do; what is not done by then is released.
 pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
 
+const _: () = assert!(BACKLOG_LOOK_INTERVAL.as_secs() < 30, "what is overdue by hardening.weak_age_max is seen soon");
 const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
 const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
 
@@ -249,6 +250,15 @@ pub const HASH_STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// As many times what a hash usually takes, where that is longer: no busy machine slows one down so much.
 pub const HASH_STUCK_HASHES: u32 = 20;
+
+/// Password cores that are replaced when they are stuck, for each of a group. A thread cannot be ended: the old one
+/// keeps its memory for a hash, so this bounds that memory to twice what a plan says. A process that needs more has a
+/// fault that only a start from new can cure.
+pub const REPLACEMENTS_PER_PASSWORD_CORE: usize = 1;
+
+/// How long one that replaces another may take to get ready before it is not reckoned with: two hashes over new memory,
+/// on a CPU that the stuck one may keep busy.
+pub const REPLACEMENT_READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long hashes under way are waited for at the end, so that their memory is wiped; what has not ended by then ends
 /// with the process.

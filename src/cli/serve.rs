@@ -15,7 +15,7 @@ use crate::{
     account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
-    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
+    hardening::{BacklogConfig, BacklogGauge, Pace, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
     limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN, TRACE_FLUSH_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
@@ -54,7 +54,8 @@ Signals:
 
 Exit status:
   70  Something inside did not get on any more, which the log describes: a
-      shard without a sign of life, or no password core that ends a hash.
+      shard without a sign of life, or no password core that ends a hash and
+      none left to replace one.
       Whoever has started the server should start it again; systemd does by
       Restart=on-failure";
 
@@ -322,9 +323,12 @@ fn backlog_config(config: &config::Config, database: &Database) -> Option<Backlo
     config.hardening.background.then(|| BacklogConfig {
         target: database.target.clone(),
         connect: database.options.clone(),
-        interval: config.hardening.worker_interval,
-        claim_size: config.hardening.claim_size,
-        deadline: config.database.deadline,
+        pace: Pace {
+            interval: config.hardening.worker_interval,
+            claim_size: config.hardening.claim_size,
+            deadline: config.database.deadline,
+            weak_age_max: config.hardening.weak_age_max,
+        },
     })
 }
 

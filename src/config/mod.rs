@@ -163,6 +163,8 @@ pub struct Hardening {
     pub background: bool,
     /// Between two looks at the durable queue.
     pub worker_interval: Duration,
+    /// How old a weak record may become while password cores are free.
+    pub weak_age_max: Duration,
     /// Users claimed at once.
     pub claim_size: usize,
     /// Parameters of Argon2id that hold where none of the next three says otherwise.

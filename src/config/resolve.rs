@@ -168,6 +168,7 @@ fn blank() -> Config {
         hardening: Hardening {
             background: false,
             worker_interval: Duration::MAX,
+            weak_age_max: Duration::MAX,
             claim_size: usize::MAX,
             preset: Argon2Preset::Owasp7m,
             memory: Some(usize::MAX),

@@ -151,6 +151,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         [hardening]
         background = true              # from default
         worker_interval = "1s"         # from default
+        weak_age_max = "1m"            # from default
         claim_size = 100               # from default
         preset = "default"             # from default
         memory = "auto"                # from default
