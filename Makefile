@@ -33,7 +33,7 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
-	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime chromium
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime chromium curl openssl
 	cargo test --workspace --locked --no-fail-fast --features fail-points
 
 .PHONY: test-faults

@@ -19,6 +19,7 @@ use crate::{
     rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    tls,
     tokens::{AccessTokens, RefreshTokens},
 };
 use hardener::Hardener;
@@ -101,6 +102,8 @@ pub struct Process {
     pub rate_limiter: RateLimiter,
     /// Who has how many connections; none when that has no bound.
     pub connection_limit: Option<ConnectionLimit>,
+    /// The certificate that clients are shown; none where they do not speak TLS.
+    pub tls: Option<Arc<tls::Certificates>>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
@@ -135,6 +138,7 @@ pub struct Server {
     hardener: Hardener,
     security: SecurityLog,
     complaints: connection::Complaints,
+    tls: Option<tls::View>,
 }
 
 /// What a shard is started with of its own.
@@ -210,6 +214,7 @@ impl Server {
         let statements = Statements::start(&config, &metrics);
         let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
+        let view = process.tls.as_ref().map(tls::Certificates::view);
         Ok(Server {
             random: RefCell::new(Random::new()?),
             date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
@@ -225,6 +230,7 @@ impl Server {
             hardener,
             security: SecurityLog::default(),
             complaints: connection::Complaints::default(),
+            tls: view,
         })
     }
 
@@ -297,6 +303,11 @@ impl Server {
 
     pub(crate) fn connection_limit(&self) -> Option<&ConnectionLimit> {
         self.process.connection_limit.as_ref()
+    }
+
+    /// What sessions of those who come by this way are made of; none where they do not speak TLS.
+    pub(crate) fn tls(&self, front: Front) -> Option<&tls::View> {
+        self.tls.as_ref().filter(|_| front == Front::Public)
     }
 
     pub(crate) fn complaints(&self) -> &connection::Complaints {

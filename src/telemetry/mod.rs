@@ -18,6 +18,7 @@ mod security;
 mod shard_metrics;
 mod snapshot;
 mod statuses;
+mod tls;
 
 pub use counters::{Counter, Gauge};
 pub use hardening::{BacklogFigures, HardeningFigures, WorkerFigures};
@@ -32,3 +33,4 @@ pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEv
 pub use shard_metrics::{
     Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
 };
+pub use tls::{CertificateFigures, Tls, TlsFailure, TlsHandshake};

@@ -11,6 +11,7 @@ mod support {
     pub(crate) mod server;
     pub(crate) mod session;
     pub(crate) mod set_on_drop;
+    pub(crate) mod tls;
 }
 
 mod access_tokens;
@@ -51,6 +52,9 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod tls;
+mod tls_certificates;
+mod tls_programs;
 mod top;
 mod tuning;
 mod usernames;
