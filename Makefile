@@ -83,6 +83,11 @@ bench-password: ## Measure logins, hardening and sessions end to end, in 8 minut
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench password -- $(ARGS)
 
+.PHONY: bench-tls
+bench-tls: ## Measure what TLS costs against plain HTTP, in 2 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench tls -- $(ARGS)
+
 .PHONY: k6
 k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/
 	@ln -sfn $(K6) $(TOOLS)/k6

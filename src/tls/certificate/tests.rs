@@ -1,3 +1,5 @@
+//! Chains and keys as they come in files, and what is said of those that cannot be used.
+
 use super::*;
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, date_time_ymd};
 use std::{fs, os::unix::fs::PermissionsExt};

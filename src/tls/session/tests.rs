@@ -1,3 +1,5 @@
+//! A session against a client in the same process: whatever the pieces, in order, and within bounds.
+
 use super::*;
 use crate::tls::Certificates;
 use proptest::prelude::*;
