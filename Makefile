@@ -78,6 +78,11 @@ bench-register: ## Measure registration end to end against PostgreSQL alone, in 
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench register -- $(ARGS)
 
+.PHONY: bench-observability
+bench-observability: ## Measure what logs and traces cost registration, in 4 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench register -- --only observability $(ARGS)
+
 .PHONY: bench-password
 bench-password: ## Measure logins, hardening and sessions end to end, in 8 minutes (ARGS=--quick: less)
 	@scripts/install-packages.sh postgresql wrk

@@ -4,6 +4,7 @@
 mod arrival;
 mod handshake;
 mod input;
+mod traced;
 mod transport;
 
 pub use arrival::Complaints;
@@ -24,7 +25,7 @@ use crate::{
     limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN},
     routes::{self, Endpoint, Front, PREFLIGHT, UNROUTED},
     server::Server,
-    telemetry::CloseReason,
+    telemetry::{CloseReason, Span},
 };
 use futures_lite::future;
 use input::Input;
@@ -114,6 +115,8 @@ struct Outgoing {
     pause: bool,
     /// Place among the metrics.
     route: usize,
+    /// What is told of it to a collector of traces.
+    span: Option<Box<Span>>,
 }
 
 /// Head of a request whose body is not here yet.
@@ -245,9 +248,10 @@ impl<'s> Connection<'s> {
         sharing: Sharing<'s>,
     ) -> Result<Outgoing, CloseReason> {
         let client = forwarded::client_address(self.peer, &self.config().trusted_proxies, head.lines);
+        let trace = self.trace(head.traceparent);
         let (route, reply) = match endpoint {
             Ok(endpoint) => {
-                let request = Request { head, body, client };
+                let request = Request { head, body, client, trace: &trace };
                 self.server.metrics().requests.begun(endpoint as usize);
                 fail_points::pass(FailPoint::Request);
                 let answer = handlers::handle(self.server, endpoint, request);
@@ -268,7 +272,8 @@ impl<'s> Connection<'s> {
         reply.write(&ReplyContext { keep_alive, fields: &fields, ..ReplyContext::of(head, &date) }, &mut bytes);
         // Over a proxy's connection others come as well.
         let pause = reply.is_refusal && client == self.peer.to_canonical();
-        Ok(Outgoing { status: reply.status, bytes, keep_alive, pause, route })
+        let span = traced::span(trace, head, route, &reply);
+        Ok(Outgoing { status: reply.status, bytes, keep_alive, pause, route, span })
     }
 
     /// The answer, unless the client is gone first: it is given up then.
@@ -286,6 +291,7 @@ impl<'s> Connection<'s> {
         self.send(&outgoing.bytes).await?;
         self.server.give_output_back(outgoing.bytes);
         self.count(outgoing.route, outgoing.status, started);
+        self.server.tracer().end(outgoing.span, started);
         if outgoing.keep_alive {
             if outgoing.pause {
                 self.pause().await;

@@ -18,7 +18,7 @@ use crate::{
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
-    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog, Tracer, Traces},
     tls,
     tokens::{AccessTokens, RefreshTokens},
 };
@@ -32,6 +32,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use zeroize::Zeroize;
 
 /// What is counted by number, by name.
 pub const NAMES: Names = Names {
@@ -108,6 +109,8 @@ pub struct Process {
     pub started: Instant,
     /// Counts of all shards.
     pub registry: Arc<Registry>,
+    /// Where recorded requests go; none when none are.
+    pub traces: Option<Traces>,
 }
 
 /// A shard could not start.
@@ -137,6 +140,7 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    tracer: Tracer,
     complaints: connection::Complaints,
     tls: Option<tls::View>,
 }
@@ -215,8 +219,10 @@ impl Server {
         let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
         let view = process.tls.as_ref().map(tls::Certificates::view);
+        let mut random = Random::new()?;
+        let tracer = Tracer::new(process.traces.as_ref(), random.bytes()?);
         Ok(Server {
-            random: RefCell::new(Random::new()?),
+            random: RefCell::new(random),
             date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
@@ -229,6 +235,7 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            tracer,
             complaints: connection::Complaints::default(),
             tls: view,
         })
@@ -324,6 +331,10 @@ impl Server {
         self.security.record(event, &self.metrics.security, Instant::now());
     }
 
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
+    }
+
     pub(crate) fn password_core(&self) -> &PasswordCore {
         &self.password_core
     }
@@ -362,8 +373,9 @@ impl Server {
         output
     }
 
-    /// Gives such a buffer back.
-    pub(crate) fn give_output_back(&self, buffer: Vec<u8>) {
+    /// Gives such a buffer back, and leaves no token in it.
+    pub(crate) fn give_output_back(&self, mut buffer: Vec<u8>) {
+        buffer.as_mut_slice().zeroize();
         if buffer.capacity() <= OUTPUT_KEPT_BYTES_MAX {
             self.output.set(buffer);
         }

@@ -16,13 +16,13 @@ use crate::{
     account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
-    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
+    hardening::{BacklogConfig, BacklogGauge, Pace, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN},
+    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN, TRACE_FLUSH_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
     routes::Front,
     server::{self, Policy, SessionLimits},
-    telemetry::{self, LogGuard, Registry},
+    telemetry::{self, Exporter, LogGuard, Registry, TraceConfig},
 };
 use database::Database;
 use interrupts::Interrupts;
@@ -58,12 +58,16 @@ Signals:
 
 Exit status:
   70  Something inside did not get on any more, which the log describes: a
-      shard without a sign of life, or no password core that ends a hash.
+      shard without a sign of life, or no password core that ends a hash and
+      none left to replace one.
       Whoever has started the server should start it again; systemd does by
       Restart=on-failure";
 
 /// How long PostgreSQL may take to write its buffers when the private cluster is stopped.
 const CLUSTER_STOP: Duration = Duration::from_secs(20);
+
+/// Where a collector takes traces (OTLP 1.x, OTLP/HTTP Request).
+const TRACES_PATH: &str = "v1/traces";
 
 /// Run the server
 ///
@@ -130,10 +134,16 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
         registry.export_certificate(tls::figures(certificates));
     }
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
+    let exporter = match role {
+        Role::Server => exporter(&config.tracing)?,
+        Role::Worker => None,
+    };
+    let traces = exporter.as_ref().map(Exporter::traces);
+    exporter.iter().for_each(|exporter| registry.export_traces(exporter.counts()));
     let mut overseer = Overseer::new(registry.clone(), &password_cores);
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
-        process: Arc::new(process::process(config, &keys, &database.routing_key, certificates, registry)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, certificates, registry, traces)?),
         own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
     };
     let ready = ready_line(role, placement, &database, addresses);
@@ -148,6 +158,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     if !password_cores.stop(Ending::Discard, HASHES_END_WITHIN) {
         tracing::warn!("a hash has not come to its end: it ends with the process");
     }
+    end_traces(exporter);
     if let Some(cluster) = cluster {
         cluster.stop(CLUSTER_STOP).map_err(|error| CliError::failed(&error))?;
     }
@@ -327,9 +338,12 @@ fn backlog_config(config: &config::Config, database: &Database) -> Option<Backlo
     config.hardening.background.then(|| BacklogConfig {
         target: database.target.clone(),
         connect: database.options.clone(),
-        interval: config.hardening.worker_interval,
-        claim_size: config.hardening.claim_size,
-        deadline: config.database.deadline,
+        pace: Pace {
+            interval: config.hardening.worker_interval,
+            claim_size: config.hardening.claim_size,
+            deadline: config.database.deadline,
+            weak_age_max: config.hardening.weak_age_max,
+        },
     })
 }
 
@@ -366,6 +380,23 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
         hardens: config.hardening.background,
         allow_unsafe_durability: config.database.allow_unsafe_durability,
     })
+}
+
+/// Starts to export traces, if there is a collector for them.
+fn exporter(config: &config::Tracing) -> Result<Option<Exporter>, CliError> {
+    let config::Tracing { collector, endpoint, sample_ratio, service_name } = config;
+    let endpoint = endpoint.as_ref().map(|url| url.as_str().to_owned());
+    let Some(endpoint) = endpoint.or_else(|| Some(collector.as_ref()?.join(TRACES_PATH))) else { return Ok(None) };
+    let config = TraceConfig { endpoint, service_name: service_name.clone(), sample_ratio: *sample_ratio };
+    Exporter::start(&config).map(Some).map_err(|error| CliError::failed(&error))
+}
+
+/// Gives what was recorded last to the collector.
+fn end_traces(exporter: Option<Exporter>) {
+    let lost = exporter.map_or(0, |exporter| exporter.stop(TRACE_FLUSH_WITHIN));
+    if lost > 0 {
+        tracing::warn!(spans = lost, "the collector has not taken the last traces: they are lost");
+    }
 }
 
 /// Starts the log as it is configured.

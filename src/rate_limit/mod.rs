@@ -31,7 +31,6 @@ use cell::{Rule, Tick, Wait};
 use hash::Hasher;
 use sets::Key;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use table::Table;
 
 mod cell;
@@ -66,9 +65,6 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::LoginAccount, Self::LoginAddress, Self::RegistrationAddress];
-
     /// The name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,6 +85,12 @@ pub struct RetryAfter {
     pub limit: Limit,
 }
 
+impl RetryAfter {
+    fn by(limit: Limit) -> impl Fn(Wait) -> Self + Copy {
+        move |wait| Self { seconds: wait.seconds(), limit }
+    }
+}
+
 /// The limits of a process; share it by `Arc`.
 pub struct RateLimiter {
     hasher: Hasher,
@@ -99,7 +101,6 @@ pub struct RateLimiter {
     known: Table,
     /// Failures of those, in the place of their account's.
     known_failures: Option<Table>,
-    refused: [AtomicU64; Limit::ALL.len()],
 }
 
 impl RateLimiter {
@@ -132,7 +133,6 @@ impl RateLimiter {
             registrations: table(registrations, Rule::bucket(registrations, refill)),
             known: Table::new(LOGIN_KNOWN_SETS_LOG2, Rule::bucket(1, LOGIN_KNOWN_LIFE)),
             known_failures: table(per_account, account),
-            refused: Default::default(),
         }
     }
 
@@ -155,8 +155,8 @@ impl RateLimiter {
                 )
             }
         };
-        let by_account = |wait| self.refuse(Limit::LoginAccount, wait);
-        let by_address = |wait| self.refuse(Limit::LoginAddress, wait);
+        let by_account = RetryAfter::by(Limit::LoginAccount);
+        let by_address = RetryAfter::by(Limit::LoginAddress);
         // What is refused in the end must leave no trace: a count that is taken back has restarted its delay all the
         // same, so that attempts at one account, or from one address, would hold up the others.
         if let Some(account) = account {
@@ -181,19 +181,7 @@ impl RateLimiter {
     pub fn register(&self, address: IpAddr, now_ms: u64) -> Result<(), RetryAfter> {
         let Some(table) = &self.registrations else { return Ok(()) };
         let hash = self.hasher.address(address);
-        table
-            .reserve(Key::new(hash, hash), Tick::of_ms(now_ms))
-            .map_err(|wait| self.refuse(Limit::RegistrationAddress, wait))
-    }
-
-    /// How many were refused by this limit since the start.
-    pub fn refused(&self, limit: Limit) -> u64 {
-        self.refused[limit as usize].load(Relaxed)
-    }
-
-    fn refuse(&self, limit: Limit, wait: Wait) -> RetryAfter {
-        self.refused[limit as usize].fetch_add(1, Relaxed);
-        RetryAfter { seconds: wait.seconds(), limit }
+        table.reserve(Key::new(hash, hash), Tick::of_ms(now_ms)).map_err(RetryAfter::by(Limit::RegistrationAddress))
     }
 }
 

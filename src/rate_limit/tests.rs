@@ -2,7 +2,7 @@
 
 use super::*;
 use std::sync::Barrier;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 const MINUTE_MS: u64 = 60_000;
@@ -54,7 +54,6 @@ fn of_ten_allowed_wrong_passwords_ten_are_checked_from_however_many_addresses() 
         }
     });
     assert_eq!(checked.into_inner(), 10);
-    assert_eq!(limiter.refused(Limit::LoginAccount), 390);
     assert_eq!(guess(&limiter, ALICE, address(99), NOW), refused(Limit::LoginAccount, 1));
     assert_eq!(guess(&limiter, ALICE, address(99), NOW + 1_000), Ok(()));
     assert_eq!(guess(&limiter, ALICE, address(99), NOW + 1_000), refused(Limit::LoginAccount, 2));
@@ -69,7 +68,6 @@ fn an_address_is_refused_whatever_accounts_it_tries() {
         assert_eq!(guess(&limiter, &account(number), address(1), NOW), Ok(()));
     }
     assert_eq!(guess(&limiter, &account(100), address(1), NOW), refused(Limit::LoginAddress, 1));
-    assert_eq!(limiter.refused(Limit::LoginAddress), 1);
     assert_eq!(guess(&limiter, &account(100), address(2), NOW), Ok(()));
 }
 
@@ -92,7 +90,6 @@ fn right_logins_of_many_accounts_from_one_address_all_pass() {
             (0..64).map(|number| limiter.login(&account(number), address(1), NOW).unwrap()).collect();
         under_way.into_iter().for_each(Attempt::succeeded);
     }
-    assert_eq!(Limit::ALL.map(|limit| limiter.refused(limit)), [0; 3]);
 }
 
 #[test]
@@ -133,17 +130,18 @@ fn what_never_came_to_an_end_was_no_attempt() {
 fn nobody_is_locked_out_where_he_is_used_to_log_in_from() {
     let limiter = limiter(10, 5);
     enter(&limiter, ALICE, address(1), NOW).unwrap();
+    let mut held_up = 0;
     // Others guess at the account, and from the address at other accounts, each as soon as he may, for a week.
     for minute in 0..7 * 24 * 60 {
         let now = NOW + minute * MINUTE_MS;
-        let _ = guess(&limiter, ALICE, address(2 + minute as u32 % 90), now);
+        held_up += u32::from(guess(&limiter, ALICE, address(2 + minute as u32 % 90), now).is_err());
         let _ = guess(&limiter, BOB, address(1), now);
         if minute % 600 == 0 {
             assert_eq!(enter(&limiter, ALICE, address(1), now), Ok(()), "{minute}");
         }
     }
     let now = NOW + 7 * 24 * 60 * MINUTE_MS;
-    assert!(limiter.refused(Limit::LoginAccount) > 5_000);
+    assert!(held_up > 5_000, "{held_up}");
     // There, too, only so many wrong ones are free, and a right one forgets them.
     (0..10).for_each(|_| guess(&limiter, ALICE, address(1), now).unwrap());
     assert_eq!(guess(&limiter, ALICE, address(1), now), refused(Limit::LoginAccount, 1));
@@ -205,5 +203,4 @@ fn registrations_come_back_over_the_hour() {
     assert_eq!(limiter.register(address(2), NOW), Ok(()));
     assert_eq!(limiter.register(address(1), NOW + 1_200_000), Ok(()));
     assert_eq!(limiter.register(address(1), NOW + 1_200_000), refused(Limit::RegistrationAddress, 1_200));
-    assert_eq!(limiter.refused(Limit::RegistrationAddress), 3);
 }

@@ -14,6 +14,7 @@ use super::prometheus;
 use super::shard_metrics::{Batch, ShardMetrics};
 use super::snapshot::Snapshot;
 use super::tls::CertificateFigures;
+use super::traces::TraceCounts;
 
 type HardeningSource = Box<dyn Fn() -> HardeningFigures + Send + Sync>;
 type CertificateSource = Box<dyn Fn() -> CertificateFigures + Send + Sync>;
@@ -25,6 +26,7 @@ pub struct Registry {
     dropped_lines: OnceLock<DroppedLines>,
     hardening: OnceLock<HardeningSource>,
     certificate: OnceLock<CertificateSource>,
+    traces: OnceLock<Arc<TraceCounts>>,
     started_ms: Option<u64>,
 }
 
@@ -60,6 +62,7 @@ impl Registry {
             dropped_lines: OnceLock::new(),
             hardening: OnceLock::new(),
             certificate: OnceLock::new(),
+            traces: OnceLock::new(),
             started_ms: start_time_ms(),
         }
     }
@@ -98,6 +101,11 @@ impl Registry {
         let _ = self.certificate.set(Box::new(source));
     }
 
+    /// Exports what becomes of spans. Only the first call counts.
+    pub fn export_traces(&self, counts: Arc<TraceCounts>) {
+        let _ = self.traces.set(counts);
+    }
+
     /// All metrics in the format that [`CONTENT_TYPE`](super::CONTENT_TYPE) names.
     ///
     /// Takes about 70 us for 130 kB with two shards and 320 us for 390 kB with 64, where the shards' own histograms are
@@ -130,6 +138,7 @@ impl Registry {
             }
         }
         snapshot.log_lines_dropped = self.dropped_lines.get().map_or(0, DroppedLines::get);
+        snapshot.traces = self.traces.get().map(|counts| counts.figures()).unwrap_or_default();
         snapshot.hardening = self.hardening.get().map(|source| source());
         snapshot.certificate = self.certificate.get().map(|source| source());
         snapshot.started_ms = self.started_ms;

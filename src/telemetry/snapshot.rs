@@ -12,6 +12,7 @@ use super::security::SecurityEventKind;
 use super::shard_metrics::{Batch, CloseReason, ConnectionGroup, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
 use super::tls::{CertificateFigures, TlsFailure, TlsHandshake};
+use super::traces::TraceFigures;
 
 /// The merged figures. Vectors follow the order of [`Names`].
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(super) struct Snapshot {
     pub(super) tls_failed: [u64; TlsFailure::ALL.len()],
     /// None where clients do not speak TLS.
     pub(super) certificate: Option<CertificateFigures>,
+    pub(super) traces: TraceFigures,
     pub(super) hardening: Option<HardeningFigures>,
     pub(super) password_wait: BucketTotals<DURATION_BUCKETS>,
     pub(super) started_ms: Option<u64>,
@@ -119,6 +121,7 @@ impl Snapshot {
             tls_shaken: [0; TlsHandshake::ALL.len()],
             tls_failed: [0; TlsFailure::ALL.len()],
             certificate: None,
+            traces: TraceFigures::default(),
             hardening: None,
             password_wait: BucketTotals::ZERO,
             started_ms: None,

@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod browser;
     pub(crate) mod client;
+    pub(crate) mod collector;
     pub(crate) mod metrics;
     pub(crate) mod pooler;
     pub(crate) mod postgres;
@@ -56,6 +57,7 @@ mod tls;
 mod tls_certificates;
 mod tls_programs;
 mod top;
+mod traces;
 mod tuning;
 mod usernames;
 mod worker;

@@ -63,6 +63,21 @@ impl Client {
         self.tls.as_mut().unwrap()
     }
 
+    /// The same to a server that may be gone.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Client> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        Some(Client { stream, received: Vec::new() })
+    }
+
+    /// What such a server answers, if it neither is gone nor goes meanwhile.
+    pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<Reply> {
+        self.stream.write_all(request).ok()?;
+        self.try_reply(false)
+    }
+
     /// The socket itself.
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
@@ -193,16 +208,25 @@ impl Client {
     }
 
     fn reply_to(&mut self, to_head: bool) -> Reply {
+        let reply = self.try_reply(to_head);
+        reply.unwrap_or_else(|| panic!("closed before a whole reply: {:?}", String::from_utf8_lossy(&self.received)))
+    }
+
+    /// The next reply, if the connection does not end before all of it has come.
+    pub(crate) fn try_reply(&mut self, to_head: bool) -> Option<Reply> {
         let end = loop {
             if let Some(at) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at;
             }
-            assert!(self.fill(), "closed before a reply: {:?}", String::from_utf8_lossy(&self.received));
+            if !self.fill() {
+                return None;
+            }
         };
-        let head: Vec<u8> = self.received.drain(..end + 4).collect();
-        let mut reply = Reply::parse(std::str::from_utf8(&head[..end]).unwrap());
+        let mut reply = Reply::parse(std::str::from_utf8(&self.received[..end]).unwrap());
+        let begin = end + 4;
         if reply.status < 200 {
-            return reply;
+            self.received.drain(..begin);
+            return Some(reply);
         }
         reply.check();
         // RFC 9110 section 8.6: 204 says no length.
@@ -212,11 +236,13 @@ impl Client {
             Some(length) => length.parse::<usize>().unwrap(),
         };
         let length = if to_head { 0 } else { length };
-        while self.received.len() < length {
-            assert!(self.fill(), "closed within a body: {reply:?}");
+        while self.received.len() < begin + length {
+            if !self.fill() {
+                return None;
+            }
         }
-        reply.body = self.received.drain(..length).collect();
-        reply
+        reply.body = self.received.drain(..begin + length).skip(begin).collect();
+        Some(reply)
     }
 
     /// Reads something; false at the end.

@@ -74,7 +74,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("account", &["limits"]),
     ("tls", &["keys", "telemetry", "limits"]),
     ("keys", &["limits"]),
-    ("telemetry", &["clock", "limits"]),
+    ("telemetry", &["http", "clock", "limits"]),
     ("config", &["http"]),
     // For tests alone.
     ("simulation", &[]),

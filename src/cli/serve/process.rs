@@ -8,7 +8,7 @@ use crate::{
     keys::Keys,
     rate_limit::{ConnectionLimit, RateLimiter, RateLimits},
     server::Process,
-    telemetry::Registry,
+    telemetry::{Registry, Traces},
     tls::Certificates,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
@@ -21,6 +21,7 @@ pub(super) fn process(
     routing_key: &[u8; 32],
     tls: Option<Arc<Certificates>>,
     registry: Arc<Registry>,
+    traces: Option<Traces>,
 ) -> Result<Process, CliError> {
     let failed = |error: &dyn std::error::Error| CliError::failed(error);
     let config::Tokens { mode, issuer, audience, symmetric_key, access_duration, .. } = &config.tokens;
@@ -44,6 +45,7 @@ pub(super) fn process(
         tls,
         started: Instant::now(),
         registry,
+        traces,
     })
 }
 

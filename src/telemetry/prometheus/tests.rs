@@ -250,6 +250,14 @@ fn a_page_looks_like_this() {
         # HELP jeday_log_lines_dropped_total Log lines dropped because the log could not be written fast enough.
         # TYPE jeday_log_lines_dropped_total counter
         jeday_log_lines_dropped_total 0
+        # HELP jeday_trace_spans_exported_total Spans that the collector of traces has taken.
+        # TYPE jeday_trace_spans_exported_total counter
+        jeday_trace_spans_exported_total 0
+        # HELP jeday_trace_spans_dropped_total Spans that no collector of traces has got, by reason.
+        # TYPE jeday_trace_spans_dropped_total counter
+        jeday_trace_spans_dropped_total{reason="queue_full"} 0
+        jeday_trace_spans_dropped_total{reason="unreachable"} 0
+        jeday_trace_spans_dropped_total{reason="refused"} 0
     "##]].assert_eq(&without_duration_buckets(&render(&NAMES, &snapshot())));
 }
 
