@@ -2,8 +2,10 @@
 //! answered and its connection closed, because nobody can tell where the next one would begin.
 
 mod arrival;
+mod handshake;
 mod input;
 mod traced;
+mod transport;
 
 pub use arrival::Complaints;
 
@@ -34,6 +36,7 @@ use std::{
     rc::Rc,
     time::{Duration, Instant},
 };
+use transport::Transport;
 use zeroize::Zeroizing;
 
 /// How long things may take and how large they may be.
@@ -69,8 +72,10 @@ const PROXY_HEADER: usize = 2;
 pub async fn serve(server: Rc<Server>, stream: Stream, watch: Watch, front: Front) {
     let peer = stream.peer_address().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let input = Input::default();
+    let stream = Transport::plain(stream);
     let mut connection = Connection { server: &server, stream, peer, watch, input, front, is_new: true };
     let reason = connection.run().await;
+    connection.stream.bid_farewell().await;
     server.metrics().connections.closed(reason);
 }
 
@@ -85,7 +90,7 @@ pub async fn turn_away(server: Rc<Server>, stream: Stream) {
 
 struct Connection<'s> {
     server: &'s Rc<Server>,
-    stream: Stream,
+    stream: Transport,
     /// Who is at the other end, or whom the proxy there has announced.
     peer: IpAddr,
     watch: Watch,
@@ -293,7 +298,7 @@ impl<'s> Connection<'s> {
             }
             return Ok(Next::Request);
         }
-        if !self.input.is_empty() {
+        if !self.input.is_empty() || self.stream.holds_unread() {
             self.linger().await;
         }
         let draining = self.server.stop().requested();
@@ -359,8 +364,11 @@ impl<'s> Connection<'s> {
             }
             // Readable may mean no more than that nobody has tried.
             let read = future::poll_once(self.stream.read(self.input.room(self.server))).await;
-            if let Some(read) = read {
-                return self.took(read);
+            match read {
+                Some(read) => return self.took(read),
+                // It has begun, and has its time from here on.
+                None if self.stream.is_amid_record() => return Ok(()),
+                None => {}
             }
         }
     }
@@ -369,6 +377,7 @@ impl<'s> Connection<'s> {
     /// a request unread would reset it (RFC 9112 section 9.6).
     fn take_last(&mut self) -> Result<(), CloseReason> {
         match self.stream.read_waiting(self.input.room(self.server)) {
+            0 if self.stream.is_amid_record() => Ok(()),
             0 => Err(CloseReason::Drain),
             count => {
                 self.received(count);
@@ -403,7 +412,7 @@ impl<'s> Connection<'s> {
         }
     }
 
-    async fn send(&self, bytes: &[u8]) -> Result<(), CloseReason> {
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
         self.watch.set(self.config().write_timeout);
         match self.watch.wait(self.stream.write_all(bytes)).await {
             Err(shards::Expired) => Err(CloseReason::WriteTimeout),
@@ -419,7 +428,7 @@ impl<'s> Connection<'s> {
     /// and take the reply with it (RFC 9112 section 9.6).
     async fn linger(&mut self) {
         self.watch.set(LINGER);
-        if self.stream.shutdown_write().is_err() {
+        if !matches!(self.watch.wait(self.stream.finish_sending()).await, Ok(Ok(()))) {
             return;
         }
         let mut discarded = 0;

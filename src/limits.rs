@@ -47,6 +47,20 @@ pub const CORS_MAX_AGE_S: u64 = 7_200;
 /// has 2 or 3 KiB.
 pub const PROXY_HEADER_BYTES_MAX: usize = 4 << 10;
 
+/// First size of what a TLS session reads into: a record with an ordinary request fits, and a client's first message.
+pub const TLS_INPUT_BYTES_FIRST: usize = 4 << 10;
+
+/// Most that a TLS session holds of what it cannot use yet: a record has 16 KiB, and 261 bytes around it (RFC 8446
+/// section 5.2; RFC 5246 section 6.2.3 allows 2,053, which nobody makes use of). No message of a client is longer.
+pub const TLS_INPUT_BYTES_MAX: usize = 18 << 10;
+
+/// Longest file with a chain of certificates, or a key, of TLS: a chain of five has 10 KB.
+pub const TLS_FILE_BYTES_MAX: usize = 256 << 10;
+
+/// How long before its end a certificate is worth a warning: those of public authorities that renew themselves are
+/// exchanged 30 days before.
+pub const TLS_EXPIRY_WARNING: Duration = Duration::from_secs(14 * 86_400);
+
 /// Pause after an accept that failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,6 +83,10 @@ pub const REQUESTS_PER_TURN: u32 = 16;
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.
 pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);
+
+/// How long a TLS handshake that is under way when the server is told to stop may still take: two round trips, also to
+/// clients on other continents.
+pub const DRAIN_TLS_HANDSHAKE: Duration = Duration::from_millis(500);
 
 /// How long a connection is left unread whose client was told to come back later: 500 of them that do not listen ask
 /// 5,000 times a second then, which is a tenth of a core, instead of as often as two cores allow.

@@ -19,6 +19,7 @@ use crate::{
     rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
     telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog, Tracer, Traces},
+    tls,
     tokens::{AccessTokens, RefreshTokens},
 };
 use hardener::Hardener;
@@ -102,6 +103,8 @@ pub struct Process {
     pub rate_limiter: RateLimiter,
     /// Who has how many connections; none when that has no bound.
     pub connection_limit: Option<ConnectionLimit>,
+    /// The certificate that clients are shown; none where they do not speak TLS.
+    pub tls: Option<Arc<tls::Certificates>>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
@@ -139,6 +142,7 @@ pub struct Server {
     security: SecurityLog,
     tracer: Tracer,
     complaints: connection::Complaints,
+    tls: Option<tls::View>,
 }
 
 /// What a shard is started with of its own.
@@ -214,6 +218,7 @@ impl Server {
         let statements = Statements::start(&config, &metrics);
         let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
+        let view = process.tls.as_ref().map(tls::Certificates::view);
         let mut random = Random::new()?;
         let tracer = Tracer::new(process.traces.as_ref(), random.bytes()?);
         Ok(Server {
@@ -232,6 +237,7 @@ impl Server {
             security: SecurityLog::default(),
             tracer,
             complaints: connection::Complaints::default(),
+            tls: view,
         })
     }
 
@@ -304,6 +310,11 @@ impl Server {
 
     pub(crate) fn connection_limit(&self) -> Option<&ConnectionLimit> {
         self.process.connection_limit.as_ref()
+    }
+
+    /// What sessions of those who come by this way are made of; none where they do not speak TLS.
+    pub(crate) fn tls(&self, front: Front) -> Option<&tls::View> {
+        self.tls.as_ref().filter(|_| front == Front::Public)
     }
 
     pub(crate) fn complaints(&self) -> &connection::Complaints {

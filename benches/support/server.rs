@@ -109,7 +109,7 @@ impl Server {
     fn await_ready(&mut self, started: Instant) -> Outcome<Duration> {
         loop {
             // A refused connection is a server that does not listen yet.
-            let answer = http::get(self.address, "/health/ready");
+            let answer = http::get(self.operator, "/health/ready");
             let took = started.elapsed();
             match answer {
                 Ok((200, _)) => return Ok(took),

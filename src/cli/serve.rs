@@ -7,6 +7,7 @@ mod listeners;
 mod oversight;
 mod password_cores;
 mod process;
+pub(super) mod tls;
 
 pub(super) use database::{configured, options};
 
@@ -29,6 +30,7 @@ use oversight::Overseer;
 use placement::Placement;
 use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
+    io::{self, IsTerminal},
     net::SocketAddr,
     process::ExitCode,
     sync::{
@@ -51,6 +53,8 @@ Examples:
 Signals:
   SIGTERM, SIGINT   Stop accepting, answer what is under way, end with status 0;
                     a second one ends at once
+  SIGHUP            Read certificate and key again, where TLS is spoken; connections
+                    go on, and new ones get what is in the files
 
 Exit status:
   70  Something inside did not get on any more, which the log describes: a
@@ -97,11 +101,15 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
     let Placement { config, provenance, topology, plan, .. } = placement;
     let logs = init_logs(&config.log)?;
-    let interrupts = Interrupts::watch()?;
+    let speaks_tls = role == Role::Server && config.server.tls_certificate.is_some();
+    // Started by hand, a server is to end with its terminal; by systemd, a reload must not end it.
+    let interrupts = Interrupts::watch(speaks_tls || !io::stderr().is_terminal())?;
     for entry in provenance.without_effect() {
         tracing::warn!(setting = entry.setting.key, since = %entry.setting.since, "is set, but has no effect yet");
     }
     check_machine(config, plan)?;
+    let certificates = if speaks_tls { tls::load(&config.server)? } else { None };
+    tls::reload_by(&interrupts, certificates.clone());
 
     let public = match role {
         Role::Server => Some(listeners::public(&config.server, plan.shards.len())?),
@@ -111,6 +119,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let addresses = Addresses {
         public: public.as_ref().map(|(address, _)| *address),
         operator: operator.as_ref().map(|(address, _)| *address),
+        scheme: if speaks_tls { "https" } else { "http" },
     };
     let cancelled = interrupts.cancelled();
     let connections = database_connections(config, plan);
@@ -121,6 +130,9 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     registry.export_dropped_lines(logs.dropped_lines());
     let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
+    if let Some(certificates) = &certificates {
+        registry.export_certificate(tls::figures(certificates));
+    }
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
     let exporter = match role {
         Role::Server => exporter(&config.tracing)?,
@@ -131,7 +143,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let mut overseer = Overseer::new(registry.clone(), &password_cores);
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
-        process: Arc::new(process::process(config, &keys, &database.routing_key, registry, traces)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, certificates, registry, traces)?),
         own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
     };
     let ready = ready_line(role, placement, &database, addresses);
@@ -158,6 +170,8 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
 struct Addresses {
     public: Option<SocketAddr>,
     operator: Option<SocketAddr>,
+    /// Of URLs of the public address.
+    scheme: &'static str,
 }
 
 /// What every shard gets, and what is its own.
@@ -226,10 +240,11 @@ fn ready_line(
     let server = &database.server;
     let kind = if database.cluster.is_some() { "private PostgreSQL" } else { "PostgreSQL" };
     let database = format!("{kind} {} at {}, schema {}", server.version, server.place, database.schema_version);
-    let off = |address: Option<SocketAddr>, path: &str| {
-        address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}{path}"))
+    let off = |address: Option<SocketAddr>, scheme: &str, path: &str| {
+        address.map_or_else(|| "off".to_owned(), |address| format!("{scheme}://{address}{path}"))
     };
-    let (address, metrics) = (off(addresses.public, ""), off(addresses.operator, "/metrics"));
+    let address = off(addresses.public, addresses.scheme, "");
+    let metrics = off(addresses.operator, "http", "/metrics");
     let role = match role {
         Role::Server => "server",
         Role::Worker => "worker",

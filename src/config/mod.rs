@@ -101,6 +101,10 @@ pub struct Server {
     pub proxy_protocol: ProxyProtocol,
     /// Websites whose pages may read replies.
     pub cors_origins: Origins,
+    /// The certificate and its chain, as PEM; none means plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's key, as PEM; there exactly when the certificate is.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The operator's HTTP front.

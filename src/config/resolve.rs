@@ -151,6 +151,8 @@ fn blank() -> Config {
             trusted_proxies: [Network::from(IpAddr::V4(Ipv4Addr::BROADCAST))].into_iter().collect(),
             proxy_protocol: ProxyProtocol::Required,
             cors_origins: Origins::parse("http://blank.invalid").unwrap_or_default(),
+            tls_certificate: None,
+            tls_key: None,
         },
         metrics: Metrics { address: Some(address) },
         database: Database {

@@ -18,6 +18,7 @@ mod security;
 mod shard_metrics;
 mod snapshot;
 mod statuses;
+mod tls;
 mod traces;
 
 pub use counters::{Counter, Gauge};
@@ -33,6 +34,7 @@ pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEv
 pub use shard_metrics::{
     Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
 };
+pub use tls::{CertificateFigures, Tls, TlsFailure, TlsHandshake};
 pub use traces::{
     Exporter, ExporterError, Part, RequestTrace, Served, Span, TraceConfig, TraceCounts, TraceIds, Tracer, Traces,
 };

@@ -5,6 +5,7 @@
 //! counted, everything else from the start, so that a rate over it begins at zero.
 
 mod hardening;
+mod tls;
 
 use std::env::consts::ARCH;
 
@@ -37,6 +38,9 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.process(snapshot);
     page.http(names, snapshot);
     page.connections(snapshot);
+    if let Some(certificate) = snapshot.certificate {
+        page.tls(snapshot, certificate);
+    }
     page.batches(names, snapshot);
     page.database(snapshot);
     page.security(snapshot);

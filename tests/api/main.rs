@@ -12,6 +12,7 @@ mod support {
     pub(crate) mod server;
     pub(crate) mod session;
     pub(crate) mod set_on_drop;
+    pub(crate) mod tls;
 }
 
 mod access_tokens;
@@ -52,6 +53,9 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod tls;
+mod tls_certificates;
+mod tls_programs;
 mod top;
 mod traces;
 mod tuning;

@@ -9,6 +9,7 @@ use crate::{
     rate_limit::{ConnectionLimit, RateLimiter, RateLimits},
     server::Process,
     telemetry::{Registry, Traces},
+    tls::Certificates,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
 use std::{sync::Arc, time::Instant};
@@ -18,6 +19,7 @@ pub(super) fn process(
     config: &config::Config,
     keys: &Keys,
     routing_key: &[u8; 32],
+    tls: Option<Arc<Certificates>>,
     registry: Arc<Registry>,
     traces: Option<Traces>,
 ) -> Result<Process, CliError> {
@@ -40,6 +42,7 @@ pub(super) fn process(
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
         rate_limiter: RateLimiter::keyed_at_random(limits(&config.limits)).map_err(|error| failed(&error))?,
         connection_limit: connection_limit(&config.server)?,
+        tls,
         started: Instant::now(),
         registry,
         traces,

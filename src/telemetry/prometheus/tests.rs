@@ -120,6 +120,7 @@ fn a_page_looks_like_this() {
         jeday_connections_closed_total{reason="drain"} 0
         jeday_connections_closed_total{reason="address_full"} 0
         jeday_connections_closed_total{reason="stranger"} 0
+        jeday_connections_closed_total{reason="handshake"} 0
         # HELP jeday_batch_queue_items Items that wait to be sent to the database.
         # TYPE jeday_batch_queue_items gauge
         jeday_batch_queue_items{shard="0",statement="register"} 0
