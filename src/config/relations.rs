@@ -97,5 +97,10 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
         let problem = Problem::new(format!("{required} believes the headers of trusted proxies only: {none}"));
         problems.push(problem.hint("give server.trusted_proxies the addresses that your proxies connect from"));
     }
+    if server.tls_certificate.is_some() != server.tls_key.is_some() {
+        let [certificate, key] = ["server.tls_certificate", "server.tls_key"].map(|key| provenance.describe(key));
+        let problem = Problem::new(format!("{certificate} and {key} go together: one of them is missing"));
+        problems.push(problem.hint("give both for TLS, or neither for plain HTTP"));
+    }
     problems
 }

@@ -7,6 +7,7 @@ mod support {
     pub(crate) mod client;
     pub(crate) mod postgres;
     pub(crate) mod server;
+    pub(crate) mod tls;
 }
 
 mod configured_bounds;

@@ -2,10 +2,12 @@
 //! what every reply of Jeday has.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// A connection.
 pub(crate) struct Client {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     received: Vec<u8>,
 }
 
@@ -35,7 +38,29 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, received: Vec::new() }
+        Client { stream, tls: None, received: Vec::new() }
+    }
+
+    /// The same over TLS, to a server named `localhost`.
+    pub(crate) fn connect_tls(address: SocketAddr, config: Arc<ClientConfig>) -> Client {
+        let mut client = Client::connect(address);
+        client.begin_tls(config).unwrap();
+        client
+    }
+
+    /// Shakes hands.
+    pub(crate) fn begin_tls(&mut self, config: Arc<ClientConfig>) -> std::io::Result<()> {
+        let mut tls = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream)?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// The TLS session, which there must be.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().unwrap()
     }
 
     /// The same to a server that may be gone.
@@ -44,12 +69,12 @@ impl Client {
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
-        Some(Client { stream, received: Vec::new() })
+        Some(Client { stream, tls: None, received: Vec::new() })
     }
 
     /// What such a server answers, if it neither is gone nor goes meanwhile.
     pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<Reply> {
-        self.stream.write_all(request).ok()?;
+        self.try_send(request).ok()?;
         self.try_reply(false)
     }
 
@@ -60,11 +85,23 @@ impl Client {
 
     /// Sends these bytes as they are.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).unwrap();
+        self.try_send(bytes).unwrap();
+    }
+
+    /// The same to a server that may have heard enough.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        let Some(tls) = &mut self.tls else { return self.stream.write_all(bytes.as_ref()) };
+        let mut stream = rustls::Stream::new(&mut **tls, &mut self.stream);
+        stream.write_all(bytes.as_ref())?;
+        stream.flush()
     }
 
     /// Sends no more, but goes on reading.
-    pub(crate) fn finish_sending(&self) {
+    pub(crate) fn finish_sending(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            tls.complete_io(&mut self.stream).unwrap();
+        }
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
@@ -211,7 +248,12 @@ impl Client {
     /// Reads something; false at the end.
     fn fill(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];
-        match self.stream.read(&mut buffer) {
+        let read = match &mut self.tls {
+            None => self.stream.read(&mut buffer),
+            // An end that TLS does not announce is an error.
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read(&mut buffer),
+        };
+        match read {
             Ok(0) => false,
             Ok(count) => {
                 self.received.extend_from_slice(&buffer[..count]);
