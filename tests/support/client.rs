@@ -69,12 +69,12 @@ impl Client {
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
-        Some(Client { stream, received: Vec::new() })
+        Some(Client { stream, tls: None, received: Vec::new() })
     }
 
     /// What such a server answers, if it neither is gone nor goes meanwhile.
     pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<Reply> {
-        self.stream.write_all(request).ok()?;
+        self.try_send(request).ok()?;
         self.try_reply(false)
     }
 
