@@ -22,7 +22,7 @@ use crate::{
         response::{CONTINUE, ReplyContext},
         status::Status,
     },
-    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN},
+    limits::{DRAIN_FIRST_REQUEST, LINGER, LINGER_BYTES_MAX, REFUSED_PAUSE, REQUESTS_PER_TURN, TURNED_AWAY_BYTES_MAX},
     routes::{self, Endpoint, Front, PREFLIGHT, UNROUTED},
     server::Server,
     telemetry::{CloseReason, Span},
@@ -86,6 +86,8 @@ pub async fn turn_away(server: Rc<Server>, stream: Stream) {
     // The send buffer of a new connection has room for it; a client that is gone already needs no answer.
     let _ = shards::timeout(server.connection_config().write_timeout, stream.write_all(&out)).await;
     let _ = stream.shutdown_write();
+    // Mostly the request has come by now: left unread, it would reset the connection and take the reply with it.
+    let _ = stream.read_waiting(&mut [0; TURNED_AWAY_BYTES_MAX]);
 }
 
 struct Connection<'s> {
@@ -272,7 +274,7 @@ impl<'s> Connection<'s> {
         reply.write(&ReplyContext { keep_alive, fields: &fields, ..ReplyContext::of(head, &date) }, &mut bytes);
         // Over a proxy's connection others come as well.
         let pause = reply.is_refusal && client == self.peer.to_canonical();
-        let span = traced::span(trace, head, route, &reply);
+        let span = self.span(trace, head, route, &reply);
         Ok(Outgoing { status: reply.status, bytes, keep_alive, pause, route, span })
     }
 

@@ -107,6 +107,9 @@ pub const LINGER: Duration = Duration::from_secs(1);
 /// How much such a connection may still send.
 pub const LINGER_BYTES_MAX: usize = 256 << 10;
 
+/// How much is read of somebody for whom there is no room: a request of usual size, sent before he knew.
+pub const TURNED_AWAY_BYTES_MAX: usize = 4 << 10;
+
 /// Longest `Idempotency-Key`: a UUID has 36 characters, and some clients prefix theirs.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 

@@ -1,5 +1,5 @@
-//! What logs and traces cost a registration: a server with them and one without take turns under the same load. Counters
-//! are always there: both servers have them.
+//! What logs and traces cost a registration: a server with them and one without take turns under the same load.
+//! Counters are always there: both servers have them.
 #![allow(clippy::print_stdout)]
 
 use crate::{

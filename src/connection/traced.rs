@@ -8,9 +8,6 @@ use crate::{
     telemetry::{RequestTrace, Served, Span},
 };
 
-/// The scheme that clients see of a connection without TLS.
-const SCHEME: &str = "http";
-
 impl Connection<'_> {
     /// The trace of a request that has this field. What the operator asks, every few seconds, is no trace of anybody's.
     pub(super) fn trace(&self, traceparent: Option<&[u8]>) -> RequestTrace {
@@ -20,18 +17,18 @@ impl Connection<'_> {
             Front::Operator => RequestTrace::default(),
         }
     }
-}
 
-/// The span of a request that was answered like this; none where it is not recorded. Of a path that leads nowhere
-/// nothing is told: anybody may put anything there.
-pub(super) fn span(trace: RequestTrace, head: &Head<'_>, route: usize, reply: &Reply) -> Option<Box<Span>> {
-    let route = routes::pattern(route);
-    let served = Served {
-        method: Some(head.method).filter(|method| *method != Method::Other).map(Method::as_str),
-        route,
-        scheme: SCHEME,
-        status: reply.status.code(),
-        problem: reply.problem,
-    };
-    trace.served(served, route.map(|_| head.target.path))
+    /// The span of a request that was answered like this; none where it is not recorded. Of a path that leads nowhere
+    /// nothing is told: anybody may put anything there.
+    pub(super) fn span(&self, trace: RequestTrace, head: &Head<'_>, route: usize, reply: &Reply) -> Option<Box<Span>> {
+        let route = routes::pattern(route);
+        let served = Served {
+            method: Some(head.method).filter(|method| *method != Method::Other).map(Method::as_str),
+            route,
+            scheme: if self.server.tls(self.front).is_some() { "https" } else { "http" },
+            status: reply.status.code(),
+            problem: reply.problem,
+        };
+        trace.served(served, route.map(|_| head.target.path))
+    }
 }

@@ -7,7 +7,9 @@ use crate::support::{
     server::Deployment,
     session::Session,
 };
+use rustix::process::Signal;
 use serde_json::json;
+use std::io::Read;
 
 #[test]
 fn connection_over_the_bound_is_told_to_try_again() {
@@ -40,6 +42,21 @@ fn connection_over_the_bound_is_told_to_try_again() {
     };
     assert!(metrics.sum("jeday_connections_refused_total", &[]) >= 5.0);
     assert_eq!(server.connect().register("late@example.com").status, 201);
+}
+
+#[test]
+fn reply_to_one_too_many_is_not_lost_by_what_he_has_sent() {
+    let deployment = Deployment::new();
+    let server = deployment.serve_with(&["cores.request_shards=1", "server.connections_max=1"]);
+    let mut inside = server.connect();
+    assert_eq!(inside.get("/health/live").status, 200);
+    // Stopped, it finds both at once: the connection and the request.
+    server.signal(Signal::STOP);
+    let mut refused = server.connect();
+    refused.send(registration(&[], &user("early@example.com")));
+    server.signal(Signal::CONT);
+    assert_eq!(refused.reply().problem(), (503, "too_many_connections".to_owned()));
+    assert_eq!(refused.stream().read(&mut [0]).expect("closed, not reset"), 0);
 }
 
 #[test]
