@@ -43,7 +43,7 @@ test-faults: ## Break real parts in earnest, for some 15 minutes (SEED=17: repla
 		again="make test-faults SEED=$$seed ARGS='$(ARGS)'"; \
 		echo "seed $$seed; once more the same: $$again"; \
 		JEDAY_TEST_ROUNDS=full JEDAY_FAULTS_SEED=$$seed timeout 3600 \
-			cargo test --locked --features fail-points --test faults -- $(ARGS) || { echo "failed; replay: $$again"; exit 1; }
+			cargo test --locked --features fail-points --test faults -- --show-output $(ARGS) || { echo "failed; replay: $$again"; exit 1; }
 
 .PHONY: api-check
 api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
