@@ -176,7 +176,9 @@ fn each_dependency_is_listed_under_the_licence_it_declares() {
         })
         .collect();
     let table = section("ARCHITECTURE.md", "dependencies: checked by tests/tidy.rs", "end of dependencies");
-    let listed: BTreeMap<_, _> = cells(&table).into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    // The fuzz targets are a workspace of their own, whose crates need not have been fetched: `make deny` knows them.
+    let rows = cells(&table).into_iter().filter(|row| row[2] != "fuzz/");
+    let listed: BTreeMap<_, _> = rows.map(|row| (row[0].clone(), row[1].clone())).collect();
     assert_eq!(listed, declared);
 }
 
