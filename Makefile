@@ -15,6 +15,9 @@ COMPOSE_VERSION := 5.6.1.0
 HADOLINT_VERSION := 2.15.1
 CONTAINER_TOOLS := $(TOOLS)/containers-$(COMPOSE_VERSION)-$(HADOLINT_VERSION)
 
+CARGO_DEB_VERSION := 3.8.0
+CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
+
 CARGO_FUZZ_VERSION := 0.13.1
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
@@ -120,6 +123,21 @@ profile: $(K6) ## Put load on a release build and gather where the time goes int
 container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests
 	@ln -sfn $(CONTAINER_TOOLS)/bin/docker-compose $(CONTAINER_TOOLS)/bin/hadolint $(TOOLS)
 
+# What the program writes for a package: its conffile, its manual page, and completions.
+PACKAGED := $(TARGET)/release/packaged
+
+.PHONY: deb
+deb: $(CARGO_DEB) ## Build a Debian package of the program and its systemd unit, and list what is in it
+	@scripts/install-packages.sh dpkg-dev
+	cargo build --release --locked --bin jeday
+	@rm -rf $(PACKAGED) $(TARGET)/debian && mkdir -p $(PACKAGED)
+	$(TARGET)/release/jeday config --defaults > $(PACKAGED)/jeday.toml
+	$(TARGET)/release/jeday man --directory $(PACKAGED)/man
+	$(foreach kind,bash zsh fish,$(TARGET)/release/jeday completions $(kind) > $(PACKAGED)/jeday.$(kind) &&) true
+	@# Profiles need the names of functions.
+	$(CARGO_DEB) --no-build --no-strip --output $(TARGET)/debian/
+	dpkg-deb --contents $(TARGET)/debian/jeday_*.deb
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
@@ -139,6 +157,11 @@ clean-tools: ## Remove the tools that were built here
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
 		cargo install --locked --debug --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TOOLS)/target
+
+$(CARGO_DEB):
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
+		cargo install --locked --debug --root $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION) cargo-deb@$(CARGO_DEB_VERSION)
 	rm -rf $(TOOLS)/target
 
 # Only it starts the fuzzer, so it need not be fast itself.
