@@ -39,7 +39,7 @@ run: ## Build, start with a private PostgreSQL on 127.0.0.1:8080, and show a fir
 
 .PHONY: test
 test: ## Run every test, against a real PostgreSQL, and the programs of others that it works with
-	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime chromium
+	@scripts/install-packages.sh postgresql pgbouncer slowhttptest nginx haproxy faketime chromium curl openssl
 	cargo test --workspace --locked --no-fail-fast --features fail-points
 
 .PHONY: test-faults
@@ -102,10 +102,20 @@ bench-register: ## Measure registration end to end against PostgreSQL alone, in 
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench register -- $(ARGS)
 
+.PHONY: bench-observability
+bench-observability: ## Measure what logs and traces cost registration, in 4 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench register -- --only observability $(ARGS)
+
 .PHONY: bench-password
 bench-password: ## Measure logins, hardening and sessions end to end, in 8 minutes (ARGS=--quick: less)
 	@scripts/install-packages.sh postgresql wrk
 	cargo bench --locked --bench password -- $(ARGS)
+
+.PHONY: bench-tls
+bench-tls: ## Measure what TLS costs against plain HTTP, in 2 minutes (ARGS=--quick: less)
+	@scripts/install-packages.sh postgresql wrk
+	cargo bench --locked --bench tls -- $(ARGS)
 
 .PHONY: k6
 k6: $(K6) ## Install k6 as .tools/k6, for the load scenarios in k6/

@@ -23,4 +23,5 @@ pub mod server;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;

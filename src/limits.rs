@@ -47,6 +47,20 @@ pub const CORS_MAX_AGE_S: u64 = 7_200;
 /// has 2 or 3 KiB.
 pub const PROXY_HEADER_BYTES_MAX: usize = 4 << 10;
 
+/// First size of what a TLS session reads into: a record with an ordinary request fits, and a client's first message.
+pub const TLS_INPUT_BYTES_FIRST: usize = 4 << 10;
+
+/// Most that a TLS session holds of what it cannot use yet: a record has 16 KiB, and 261 bytes around it (RFC 8446
+/// section 5.2; RFC 5246 section 6.2.3 allows 2,053, which nobody makes use of). No message of a client is longer.
+pub const TLS_INPUT_BYTES_MAX: usize = 18 << 10;
+
+/// Longest file with a chain of certificates, or a key, of TLS: a chain of five has 10 KB.
+pub const TLS_FILE_BYTES_MAX: usize = 256 << 10;
+
+/// How long before its end a certificate is worth a warning: those of public authorities that renew themselves are
+/// exchanged 30 days before.
+pub const TLS_EXPIRY_WARNING: Duration = Duration::from_secs(14 * 86_400);
+
 /// Pause after an accept that failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,6 +83,10 @@ pub const REQUESTS_PER_TURN: u32 = 16;
 /// How long a connection that the kernel completed before the listener closed may take to send its first request: it
 /// is on its way already.
 pub const DRAIN_FIRST_REQUEST: Duration = Duration::from_millis(250);
+
+/// How long a TLS handshake that is under way when the server is told to stop may still take: two round trips, also to
+/// clients on other continents.
+pub const DRAIN_TLS_HANDSHAKE: Duration = Duration::from_millis(500);
 
 /// How long a connection is left unread whose client was told to come back later: 500 of them that do not listen ask
 /// 5,000 times a second then, which is a tenth of a core, instead of as often as two cores allow.
@@ -160,6 +178,7 @@ pub const CLAIM_WORK: Duration = Duration::from_secs(1);
 /// How long a claim is held at most, whatever else the password core has to do; what is not done by then is released.
 pub const CLAIM_HELD_MAX: Duration = Duration::from_secs(4);
 
+const _: () = assert!(BACKLOG_LOOK_INTERVAL.as_secs() < 30, "what is overdue by hardening.weak_age_max is seen soon");
 const _: () = assert!(FRESH_DEADLINE.as_millis() < CLAIM_AGE.as_millis(), "what is under way is not claimed as well");
 const _: () = assert!(CLAIM_WORK.as_millis() < CLAIM_HELD_MAX.as_millis(), "a claim can be worked off");
 
@@ -250,6 +269,15 @@ pub const HASH_STUCK_AFTER: Duration = Duration::from_secs(5);
 /// As many times what a hash usually takes, where that is longer: no busy machine slows one down so much.
 pub const HASH_STUCK_HASHES: u32 = 20;
 
+/// Password cores that are replaced when they are stuck, for each of a group. A thread cannot be ended: the old one
+/// keeps its memory for a hash, so this bounds that memory to twice what a plan says. A process that needs more has a
+/// fault that only a start from new can cure.
+pub const REPLACEMENTS_PER_PASSWORD_CORE: usize = 1;
+
+/// How long one that replaces another may take to get ready before it is not reckoned with: two hashes over new memory,
+/// on a CPU that the stuck one may keep busy.
+pub const REPLACEMENT_READY_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long hashes under way are waited for at the end, so that their memory is wiped; what has not ended by then ends
 /// with the process.
 pub const HASHES_END_WITHIN: Duration = Duration::from_secs(2);
@@ -278,6 +306,38 @@ pub const PROFILE_FRAMES_MAX: usize = 256;
 
 /// Pause between two looks whether a profile is there that has ended.
 pub const PROFILE_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Parts of one request that its span tells of: the longest way through a login, tried three times, has nine.
+pub const TRACE_PARTS_MAX: usize = 16;
+
+/// Recorded requests that may wait for the exporter: what two shards serve in a tenth of a second at full load, and
+/// with 1 % of them recorded ten seconds; some 3 MiB with their parts.
+pub const TRACE_QUEUE_MAX: usize = 8_192;
+
+/// How often the exporter looks into the queue.
+pub const TRACE_EXPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Recorded requests in one message to the collector, as OpenTelemetry's batch processor has them: some 300 KiB.
+pub const TRACE_EXPORT_BATCH_MAX: usize = 512;
+
+/// For the collector to take one message: OpenTelemetry's default.
+pub const TRACE_EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Attempts at one message. With the pauses between them a collector may be away for a quarter of a minute, as when it
+/// is restarted.
+pub const TRACE_EXPORT_ATTEMPTS_MAX: u32 = 5;
+
+/// First pause between two attempts; it doubles with each further one.
+pub const TRACE_RETRY_PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest pause between two attempts, whatever the collector asks for: what comes meanwhile has to fit the queue.
+pub const TRACE_RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// For what is recorded and not exported yet, when the process ends.
+pub const TRACE_FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+/// How much of a collector's answer is read: a number, and a sentence for the log.
+pub const TRACE_ANSWER_BYTES_MAX: u64 = 4 << 10;
 
 /// For PostgreSQL to tell its settings, to a plan or to the doctor: a person waits, and it has nothing to look up.
 pub const EXAMINATION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -146,6 +146,11 @@ pub const NAMES: &[RouteName] = &[
     RouteName { method: "", path: "unrouted" },
 ];
 
+/// The pattern of the paths of this place among the metrics; none where it stands for no endpoint.
+pub fn pattern(place: usize) -> Option<&'static str> {
+    NAMES[..PREFLIGHT].get(place).map(|name| name.path)
+}
+
 /// Finds who answers.
 ///
 /// # Errors

@@ -18,7 +18,8 @@ use crate::{
     limits::{BACKLOG_WORKERS, INPUT_BYTES_FIRST, INPUT_STOCK_MAX, OUTPUT_KEPT_BYTES_MAX},
     rate_limit::{ConnectionLimit, RateLimiter},
     routes::{self, Front},
-    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog},
+    telemetry::{Names, Recorder, Registry, SecurityEvent, SecurityLog, Tracer, Traces},
+    tls,
     tokens::{AccessTokens, RefreshTokens},
 };
 use hardener::Hardener;
@@ -102,10 +103,14 @@ pub struct Process {
     pub rate_limiter: RateLimiter,
     /// Who has how many connections; none when that has no bound.
     pub connection_limit: Option<ConnectionLimit>,
+    /// The certificate that clients are shown; none where they do not speak TLS.
+    pub tls: Option<Arc<tls::Certificates>>,
     /// When the process began: the one clock of the rate limits.
     pub started: Instant,
     /// Counts of all shards.
     pub registry: Arc<Registry>,
+    /// Where recorded requests go; none when none are.
+    pub traces: Option<Traces>,
 }
 
 /// A shard could not start.
@@ -135,7 +140,9 @@ pub struct Server {
     password_core: Rc<PasswordCore>,
     hardener: Hardener,
     security: SecurityLog,
+    tracer: Tracer,
     complaints: connection::Complaints,
+    tls: Option<tls::View>,
 }
 
 /// What a shard is started with of its own.
@@ -211,8 +218,11 @@ impl Server {
         let statements = Statements::start(&config, &metrics);
         let password_core = Rc::new(password_cores.attach()?);
         let hardener = Hardener::new(password_core.clone(), statements.harden.clone(), config.hardens);
+        let view = process.tls.as_ref().map(tls::Certificates::view);
+        let mut random = Random::new()?;
+        let tracer = Tracer::new(process.traces.as_ref(), random.bytes()?);
         Ok(Server {
-            random: RefCell::new(Random::new()?),
+            random: RefCell::new(random),
             date: RefCell::new(DateCache::new(clock::unix_ms() / 1000)),
             inputs: RefCell::default(),
             output: Cell::default(),
@@ -225,7 +235,9 @@ impl Server {
             password_core,
             hardener,
             security: SecurityLog::default(),
+            tracer,
             complaints: connection::Complaints::default(),
+            tls: view,
         })
     }
 
@@ -300,6 +312,11 @@ impl Server {
         self.process.connection_limit.as_ref()
     }
 
+    /// What sessions of those who come by this way are made of; none where they do not speak TLS.
+    pub(crate) fn tls(&self, front: Front) -> Option<&tls::View> {
+        self.tls.as_ref().filter(|_| front == Front::Public)
+    }
+
     pub(crate) fn complaints(&self) -> &connection::Complaints {
         &self.complaints
     }
@@ -312,6 +329,10 @@ impl Server {
     /// Notes a security event, in the log and among the metrics.
     pub(crate) fn record(&self, event: &SecurityEvent<'_>) {
         self.security.record(event, &self.metrics.security, Instant::now());
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     pub(crate) fn password_core(&self) -> &PasswordCore {

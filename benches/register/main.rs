@@ -9,11 +9,13 @@
 
 mod idle;
 mod limit;
+mod observed;
 mod options;
 mod picture;
 mod point;
 mod report;
 mod results;
+mod sink;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;
@@ -57,7 +59,11 @@ fn main() -> ExitCode {
 
 /// Measures, prints and writes; returns what went wrong with users.
 fn run(options: Options) -> Outcome<Vec<String>> {
-    let wrk = if options.includes(Part::Server) { generator::find()? } else { "wrk was not used".to_owned() };
+    let wrk = if options.includes(Part::Server) || options.only == Some(Part::Observability) {
+        generator::find()?
+    } else {
+        "wrk was not used".to_owned()
+    };
     let cluster = Cluster::start()?;
     let console = cluster.console()?;
     let directory = tempfile::Builder::new().prefix("bench-register-").tempdir()?;
@@ -65,6 +71,9 @@ fn run(options: Options) -> Outcome<Vec<String>> {
     let setup = Setup::new(&options.measuring.server, &settings, cluster.url(), directory.path())?;
     let facts = facts::gather(&cluster, &console, wrk)?;
     println!("{}", table::facts(&facts));
+    if options.only == Some(Part::Observability) {
+        return observed::run(&cluster, &console, &setup, facts, options);
+    }
     let mut results = Results { facts, options, server: Vec::new(), limit: Vec::new(), idle: None };
     measure(&cluster, &console, &setup, &mut results)?;
     println!("\n{}\n{}\n{}", report::server(&results), report::limit(&results), report::idle(&results));

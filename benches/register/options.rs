@@ -12,6 +12,7 @@ Examples:
   make bench-register
   cargo bench --bench register -- --quick --only server --connections 500
   cargo bench --bench register -- --set registration.batch_size=200
+  cargo bench --bench register -- --only observability
 
 Exit status: 0, whatever the speed; 1 when a user was lost, a request failed, or
 something could not be measured.";
@@ -52,6 +53,8 @@ pub(crate) enum Part {
     Limit,
     /// Memory and CPU of an idle server, and its start
     Memory,
+    /// Not among the others: registrations with logs and traces against registrations without
+    Observability,
 }
 
 impl Options {

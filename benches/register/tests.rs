@@ -4,10 +4,13 @@
 // Only tests look at them here.
 #![allow(dead_code)]
 
+mod observed;
 mod options;
 mod picture;
+mod point;
 mod report;
 mod results;
+mod sink;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;

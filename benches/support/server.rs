@@ -59,7 +59,7 @@ impl Setup {
             command.arg("--set").arg(setting);
         }
         let started = Instant::now();
-        let log = self.directory.join("serve.log");
+        let log = self.directory.join(format!("serve-{}.log", address.port()));
         let process = Process::start(command, Signal::TERM, STOP_MAX, &log)?;
         let mut server = Server { process, address, operator };
         let took = server.await_ready(started).map_err(|error| format!("jeday serve: {error}"))?;
@@ -109,7 +109,7 @@ impl Server {
     fn await_ready(&mut self, started: Instant) -> Outcome<Duration> {
         loop {
             // A refused connection is a server that does not listen yet.
-            let answer = http::get(self.address, "/health/ready");
+            let answer = http::get(self.operator, "/health/ready");
             let took = started.elapsed();
             match answer {
                 Ok((200, _)) => return Ok(took),

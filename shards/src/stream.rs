@@ -77,16 +77,25 @@ impl Stream {
         self.0.get().read(buffer).unwrap_or(0)
     }
 
+    /// Writes as much of `bytes` as there is room for, waiting for room for at least a byte. Given up, it has written
+    /// nothing.
+    ///
+    /// # Errors
+    /// The operating system's; `WriteZero` when it takes nothing.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match poll_fn(|cx| self.poll_write(cx, bytes)).await? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            written => Ok(written),
+        }
+    }
+
     /// Writes all of `bytes`.
     ///
     /// # Errors
-    /// The operating system's; part may have been written.
+    /// Those of [`Stream::write`]; part may have been written.
     pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
+            let written = self.write(bytes).await?;
             bytes = &bytes[written..];
         }
         Ok(())

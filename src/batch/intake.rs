@@ -8,6 +8,7 @@
 
 use crate::{
     batch::window::{Decision, Window},
+    postgres::statements,
     telemetry::Recorder,
 };
 use slab::Slab;
@@ -195,6 +196,11 @@ impl<I, O> Intake<I, O> {
         self.wake_timekeeper(deadline);
         self.wake_sender();
         Ok(Answer { intake: self.clone(), waiter: Some(waiter) })
+    }
+
+    /// The statement's name among the metrics.
+    pub fn name(&self) -> &'static str {
+        statements::NAMES[self.0.metric].name
     }
 
     /// Items that wait to be sent.

@@ -7,7 +7,11 @@ use super::{
     placement::{self, Placement},
     print, serve,
 };
-use crate::hardening::{Engine, Params, self_test};
+use crate::{
+    clock, config,
+    hardening::{Engine, Params, self_test},
+    tls::Identity,
+};
 use serde_json::{Value, json};
 use shards::{
     preflight::{self, Check, Verdict},
@@ -50,6 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
     checks.extend(preflight::survey(&placement.topology));
     checks.push(cores(&placement.plan));
     checks.push(argon2id(placement.hash));
+    checks.extend(certificate(&placement.config.server));
     checks.extend(ask_database(&placement, context));
     print(&if args.json { format!("{:#}\n", as_json(&checks)) } else { as_text(&checks) })?;
     let worst = checks.iter().map(|check| check.verdict).max();
@@ -78,6 +83,21 @@ fn argon2id(params: Params) -> Check {
             Some("Test the machine's memory and CPU, or use another one.".to_owned()),
         ),
     }
+}
+
+/// Whether the certificate that clients are to be shown can be used, and for how long.
+fn certificate(config: &config::Server) -> Option<Check> {
+    const NAME: &str = "TLS certificate";
+    let (certificate, key) = (config.tls_certificate.as_ref()?, config.tls_key.as_ref()?);
+    Some(match Identity::load(certificate, key) {
+        Err(error) => check(NAME, "cannot be used", Verdict::Fatal, Some(error.to_string())),
+        Ok(identity) => {
+            let warning = serve::tls::end(identity.not_after, clock::unix_ms() / 1000);
+            let verdict = if warning.is_some() { Verdict::Warning } else { Verdict::Ok };
+            let value = format!("valid until {}", serve::tls::when(identity.not_after));
+            check(NAME, &value, verdict, warning.map(|warning| format!("{warning}.")))
+        }
+    })
 }
 
 /// What the configured database has to say; a private cluster is looked after by `serve`.

@@ -7,6 +7,7 @@ mod listeners;
 mod oversight;
 mod password_cores;
 mod process;
+pub(super) mod tls;
 
 pub(super) use database::{configured, options};
 
@@ -15,13 +16,13 @@ use crate::{
     account::PasswordPolicy,
     batch::{GroupConfig, Window},
     config, connection,
-    hardening::{BacklogConfig, BacklogGauge, PasswordCores},
+    hardening::{BacklogConfig, BacklogGauge, Pace, PasswordCores},
     http::{body::BodyLimits, head::HeadLimits},
-    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN},
+    limits::{self, BACKLOG_WORKERS, HASHES_END_WITHIN, TRACE_FLUSH_WITHIN},
     postgres::cluster::{Cluster, ClusterEvent},
     routes::Front,
     server::{self, Policy, SessionLimits},
-    telemetry::{self, LogGuard, Registry},
+    telemetry::{self, Exporter, LogGuard, Registry, TraceConfig},
 };
 use database::Database;
 use interrupts::Interrupts;
@@ -29,6 +30,7 @@ use oversight::Overseer;
 use placement::Placement;
 use shards::{Fleet, FleetError, Listener, ShardSpec, offload::Ending, preflight, topology::Plan};
 use std::{
+    io::{self, IsTerminal},
     net::SocketAddr,
     process::ExitCode,
     sync::{
@@ -51,15 +53,21 @@ Examples:
 Signals:
   SIGTERM, SIGINT   Stop accepting, answer what is under way, end with status 0;
                     a second one ends at once
+  SIGHUP            Read certificate and key again, where TLS is spoken; connections
+                    go on, and new ones get what is in the files
 
 Exit status:
   70  Something inside did not get on any more, which the log describes: a
-      shard without a sign of life, or no password core that ends a hash.
+      shard without a sign of life, or no password core that ends a hash and
+      none left to replace one.
       Whoever has started the server should start it again; systemd does by
       Restart=on-failure";
 
 /// How long PostgreSQL may take to write its buffers when the private cluster is stopped.
 const CLUSTER_STOP: Duration = Duration::from_secs(20);
+
+/// Where a collector takes traces (OTLP 1.x, OTLP/HTTP Request).
+const TRACES_PATH: &str = "v1/traces";
 
 /// Run the server
 ///
@@ -93,11 +101,15 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode, CliError> {
 pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> Result<ExitCode, CliError> {
     let Placement { config, provenance, topology, plan, .. } = placement;
     let logs = init_logs(&config.log)?;
-    let interrupts = Interrupts::watch()?;
+    let speaks_tls = role == Role::Server && config.server.tls_certificate.is_some();
+    // Started by hand, a server is to end with its terminal; by systemd, a reload must not end it.
+    let interrupts = Interrupts::watch(speaks_tls || !io::stderr().is_terminal())?;
     for entry in provenance.without_effect() {
         tracing::warn!(setting = entry.setting.key, since = %entry.setting.since, "is set, but has no effect yet");
     }
     check_machine(config, plan)?;
+    let certificates = if speaks_tls { tls::load(&config.server)? } else { None };
+    tls::reload_by(&interrupts, certificates.clone());
 
     let public = match role {
         Role::Server => Some(listeners::public(&config.server, plan.shards.len())?),
@@ -107,6 +119,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     let addresses = Addresses {
         public: public.as_ref().map(|(address, _)| *address),
         operator: operator.as_ref().map(|(address, _)| *address),
+        scheme: if speaks_tls { "https" } else { "http" },
     };
     let cancelled = interrupts.cancelled();
     let connections = database_connections(config, plan);
@@ -117,11 +130,20 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     registry.export_dropped_lines(logs.dropped_lines());
     let password_cores = password_cores::start(placement)?;
     let backlog = BacklogGauge::default();
+    if let Some(certificates) = &certificates {
+        registry.export_certificate(tls::figures(certificates));
+    }
     registry.export_hardening(password_cores::figures(&password_cores, &backlog));
+    let exporter = match role {
+        Role::Server => exporter(&config.tracing)?,
+        Role::Worker => None,
+    };
+    let traces = exporter.as_ref().map(Exporter::traces);
+    exporter.iter().for_each(|exporter| registry.export_traces(exporter.counts()));
     let mut overseer = Overseer::new(registry.clone(), &password_cores);
     let serving = Serving {
         config: Arc::new(server_config(config, &database, plan)?),
-        process: Arc::new(process::process(config, &keys, &database.routing_key, registry)?),
+        process: Arc::new(process::process(config, &keys, &database.routing_key, certificates, registry, traces)?),
         own: own(plan, public, operator, &password_cores, &backlog_config(config, &database), &backlog),
     };
     let ready = ready_line(role, placement, &database, addresses);
@@ -136,6 +158,7 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
     if !password_cores.stop(Ending::Discard, HASHES_END_WITHIN) {
         tracing::warn!("a hash has not come to its end: it ends with the process");
     }
+    end_traces(exporter);
     if let Some(cluster) = cluster {
         cluster.stop(CLUSTER_STOP).map_err(|error| CliError::failed(&error))?;
     }
@@ -147,6 +170,8 @@ pub(super) fn bring_up(role: Role, placement: &Placement, context: &Context) -> 
 struct Addresses {
     public: Option<SocketAddr>,
     operator: Option<SocketAddr>,
+    /// Of URLs of the public address.
+    scheme: &'static str,
 }
 
 /// What every shard gets, and what is its own.
@@ -215,10 +240,11 @@ fn ready_line(
     let server = &database.server;
     let kind = if database.cluster.is_some() { "private PostgreSQL" } else { "PostgreSQL" };
     let database = format!("{kind} {} at {}, schema {}", server.version, server.place, database.schema_version);
-    let off = |address: Option<SocketAddr>, path: &str| {
-        address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}{path}"))
+    let off = |address: Option<SocketAddr>, scheme: &str, path: &str| {
+        address.map_or_else(|| "off".to_owned(), |address| format!("{scheme}://{address}{path}"))
     };
-    let (address, metrics) = (off(addresses.public, ""), off(addresses.operator, "/metrics"));
+    let address = off(addresses.public, addresses.scheme, "");
+    let metrics = off(addresses.operator, "http", "/metrics");
     let role = match role {
         Role::Server => "server",
         Role::Worker => "worker",
@@ -312,9 +338,12 @@ fn backlog_config(config: &config::Config, database: &Database) -> Option<Backlo
     config.hardening.background.then(|| BacklogConfig {
         target: database.target.clone(),
         connect: database.options.clone(),
-        interval: config.hardening.worker_interval,
-        claim_size: config.hardening.claim_size,
-        deadline: config.database.deadline,
+        pace: Pace {
+            interval: config.hardening.worker_interval,
+            claim_size: config.hardening.claim_size,
+            deadline: config.database.deadline,
+            weak_age_max: config.hardening.weak_age_max,
+        },
     })
 }
 
@@ -351,6 +380,23 @@ fn server_config(config: &config::Config, database: &Database, plan: &Plan) -> R
         hardens: config.hardening.background,
         allow_unsafe_durability: config.database.allow_unsafe_durability,
     })
+}
+
+/// Starts to export traces, if there is a collector for them.
+fn exporter(config: &config::Tracing) -> Result<Option<Exporter>, CliError> {
+    let config::Tracing { collector, endpoint, sample_ratio, service_name } = config;
+    let endpoint = endpoint.as_ref().map(|url| url.as_str().to_owned());
+    let Some(endpoint) = endpoint.or_else(|| Some(collector.as_ref()?.join(TRACES_PATH))) else { return Ok(None) };
+    let config = TraceConfig { endpoint, service_name: service_name.clone(), sample_ratio: *sample_ratio };
+    Exporter::start(&config).map(Some).map_err(|error| CliError::failed(&error))
+}
+
+/// Gives what was recorded last to the collector.
+fn end_traces(exporter: Option<Exporter>) {
+    let lost = exporter.map_or(0, |exporter| exporter.stop(TRACE_FLUSH_WITHIN));
+    if lost > 0 {
+        tracing::warn!(spans = lost, "the collector has not taken the last traces: they are lost");
+    }
 }
 
 /// Starts the log as it is configured.

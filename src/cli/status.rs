@@ -102,6 +102,10 @@ fn render(before: &Page, now: &Page) -> String {
             ),
         );
     }
+    let (stuck, replaced) = (now.sum("jeday_password_cores_stuck"), now.sum("jeday_password_cores_replaced_total"));
+    if stuck + replaced > 0.0 {
+        line("", format!("stuck in a hash: {stuck:.0}, and {replaced:.0} replaced"));
+    }
     let waiting = |queue: &str| {
         let series = format!("jeday_password_jobs_waiting{{queue=\"{queue}\"}}");
         now.value(&series)

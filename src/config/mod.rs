@@ -30,6 +30,7 @@ pub use sources::file::FileText;
 pub use sources::{Source, Suggestions};
 pub use values::cpus::CpuList;
 pub use values::database_url::mask as mask_database_url;
+pub use values::http_url::HttpUrl;
 pub use values::listen::ListenAddress;
 pub use values::secret::{MASK, SYMMETRIC_KEY_BYTES, SecretText, SymmetricKey};
 pub use values::words::{Argon2Preset, LogFormat, LogLevel, Prepare, ProxyProtocol, TokenMode};
@@ -61,6 +62,8 @@ pub struct Config {
     pub keys: Keys,
     /// Logs.
     pub log: Log,
+    /// Traces.
+    pub tracing: Tracing,
     /// How the machine's cores are used.
     pub cores: Cores,
 }
@@ -98,6 +101,10 @@ pub struct Server {
     pub proxy_protocol: ProxyProtocol,
     /// Websites whose pages may read replies.
     pub cors_origins: Origins,
+    /// The certificate and its chain, as PEM; none means plain HTTP.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's key, as PEM; there exactly when the certificate is.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The operator's HTTP front.
@@ -160,6 +167,8 @@ pub struct Hardening {
     pub background: bool,
     /// Between two looks at the durable queue.
     pub worker_interval: Duration,
+    /// How old a weak record may become while password cores are free.
+    pub weak_age_max: Duration,
     /// Users claimed at once.
     pub claim_size: usize,
     /// Parameters of Argon2id that hold where none of the next three says otherwise.
@@ -233,6 +242,19 @@ pub struct Log {
     pub level: LogLevel,
     /// How it looks.
     pub format: LogFormat,
+}
+
+/// Traces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracing {
+    /// Where a collector takes everything, by a path for each kind; none sends nothing.
+    pub collector: Option<HttpUrl>,
+    /// Where a collector takes traces; none means a path of `collector`.
+    pub endpoint: Option<HttpUrl>,
+    /// The share of requests that are recorded.
+    pub sample_ratio: f64,
+    /// Under which name this service is known.
+    pub service_name: String,
 }
 
 /// How the machine's cores are used.

@@ -17,6 +17,9 @@ const LANE_BYTES_MIN: usize = 8 << 10;
 /// The grace is for replies that got lost: a larger share of a session's life would keep old tokens alive.
 const GRACES_IN_IDLE_MIN: u32 = 10;
 
+/// A record that has just been missed is found by the next look, and by one more when whoever claimed it is gone.
+const LOOKS_IN_WEAK_AGE_MIN: u32 = 4;
+
 pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, left: &str, must: &str, right: &str| {
@@ -57,6 +60,12 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
         "must have 8KiB at least for each of",
         "hardening.lanes",
     );
+    require(
+        hardening.worker_interval * LOOKS_IN_WEAK_AGE_MIN <= hardening.weak_age_max,
+        "hardening.worker_interval",
+        "must not be more than a quarter of",
+        "hardening.weak_age_max",
+    );
     let tokens = &config.tokens;
     require(
         tokens.access_duration < tokens.refresh_idle,
@@ -87,6 +96,11 @@ pub(super) fn check(config: &Config, provenance: &Provenance) -> Vec<Problem> {
         let [required, none] = ["server.proxy_protocol", "server.trusted_proxies"].map(|key| provenance.describe(key));
         let problem = Problem::new(format!("{required} believes the headers of trusted proxies only: {none}"));
         problems.push(problem.hint("give server.trusted_proxies the addresses that your proxies connect from"));
+    }
+    if server.tls_certificate.is_some() != server.tls_key.is_some() {
+        let [certificate, key] = ["server.tls_certificate", "server.tls_key"].map(|key| provenance.describe(key));
+        let problem = Problem::new(format!("{certificate} and {key} go together: one of them is missing"));
+        problems.push(problem.hint("give both for TLS, or neither for plain HTTP"));
     }
     problems
 }

@@ -10,7 +10,7 @@ use super::sources::{Given, Source, Suggestions};
 use super::state_directory::state_directory;
 use super::{
     Argon2Preset, Cluster, Config, Cores, Database, Hardening, Keys, Limits, ListenAddress, Log, LogFormat, LogLevel,
-    Login, Metrics, Passwords, Prepare, ProxyProtocol, Registration, Server, TokenMode, Tokens, relations,
+    Login, Metrics, Passwords, Prepare, ProxyProtocol, Registration, Server, TokenMode, Tokens, Tracing, relations,
 };
 use crate::http::{cors::Origins, network::Network};
 use std::net::{IpAddr, Ipv4Addr};
@@ -151,6 +151,8 @@ fn blank() -> Config {
             trusted_proxies: [Network::from(IpAddr::V4(Ipv4Addr::BROADCAST))].into_iter().collect(),
             proxy_protocol: ProxyProtocol::Required,
             cors_origins: Origins::parse("http://blank.invalid").unwrap_or_default(),
+            tls_certificate: None,
+            tls_key: None,
         },
         metrics: Metrics { address: Some(address) },
         database: Database {
@@ -168,6 +170,7 @@ fn blank() -> Config {
         hardening: Hardening {
             background: false,
             worker_interval: Duration::MAX,
+            weak_age_max: Duration::MAX,
             claim_size: usize::MAX,
             preset: Argon2Preset::Owasp7m,
             memory: Some(usize::MAX),
@@ -196,6 +199,7 @@ fn blank() -> Config {
         },
         keys: Keys { file: None },
         log: Log { level: LogLevel::Off, format: LogFormat::Human },
+        tracing: Tracing { collector: None, endpoint: None, sample_ratio: f64::MAX, service_name: String::new() },
         cores: Cores {
             request_shards: Some(usize::MAX),
             password_cores: Some(usize::MAX),

@@ -20,18 +20,31 @@ use std::time::Instant;
 pub struct Complaints {
     not_a_proxy: RateLimited,
     no_header: RateLimited,
+    pub(super) no_handshake: RateLimited,
 }
 
 impl Default for Complaints {
     fn default() -> Self {
-        Self { not_a_proxy: RateLimited::new(COMPLAINT_INTERVAL), no_header: RateLimited::new(COMPLAINT_INTERVAL) }
+        let [not_a_proxy, no_header, no_handshake] = [(); 3].map(|()| RateLimited::new(COMPLAINT_INTERVAL));
+        Self { not_a_proxy, no_header, no_handshake }
     }
 }
 
 impl<'s> Connection<'s> {
-    /// Finds out whose connection it is, and counts it for its address: until what is returned is dropped. None where
-    /// connections are not counted, as those of proxies are not: they come for many.
+    /// Finds out whose connection it is, counts it for its address, and shakes hands where TLS is spoken. It counts
+    /// until what is returned is dropped.
     pub(super) async fn arrive(&mut self) -> Result<Option<OpenConnection<'s>>, CloseReason> {
+        // The cheap first: whoever is not served costs no handshake.
+        let counted = self.identify().await?;
+        let server = self.server;
+        if let Some(view) = server.tls(self.front) {
+            self.begin_tls(view).await?;
+        }
+        Ok(counted)
+    }
+
+    /// None where connections are not counted, as those of proxies are not: they come for many.
+    async fn identify(&mut self) -> Result<Option<OpenConnection<'s>>, CloseReason> {
         if self.front == Front::Operator {
             return Ok(None);
         }
@@ -105,8 +118,12 @@ impl<'s> Connection<'s> {
     }
 
     /// Tells a client that his address has as many connections as it may. He can read it although he may have sent
-    /// something by now, as long as the shard has room for those who do not go.
+    /// something by now, as long as the shard has room for those who do not go. Under TLS nothing can be told without
+    /// the handshake that this spares.
     async fn turn_away_from_address(&mut self) -> CloseReason {
+        if self.server.tls(self.front).is_some() {
+            return CloseReason::AddressFull;
+        }
         let mut bytes = Vec::new();
         let reply = Reply::from(Rejection::TooManyConnectionsOfAddress);
         reply.write(&ReplyContext::closing(&self.server.date()), &mut bytes);

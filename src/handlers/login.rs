@@ -20,7 +20,7 @@ use crate::{
     },
     rate_limit::{Attempt, network},
     server::Server,
-    telemetry::{SecurityEvent, SecurityEventKind},
+    telemetry::{Part, SecurityEvent, SecurityEventKind},
 };
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let mut place = Some(server.password_core().admit(origin)?);
     let account = login.email.as_str().as_bytes();
     let attempt = server.rate_limiter().login(account, request.client, server.uptime_ms()).map_err(|refused| {
-        let event = SecurityEvent::new(SecurityEventKind::LoginRateLimited).address(request.client);
+        let event = request.event(SecurityEventKind::LoginRateLimited);
         server.record(&event.reason(refused.limit.name()));
         Rejection::RateLimited { retry_after_s: refused.seconds }
     })?;
@@ -46,13 +46,18 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let mut attempt = Some(attempt);
     for _ in 0..CREDENTIAL_CHANGES_MAX {
         let bucket = Bucket::of(server.routing_key(), &login.email);
-        let found =
-            ask(&server.statements().find_credentials, find_credentials::Item { email: login.email.clone(), bucket })
-                .await?;
+        let found = ask(
+            request,
+            &server.statements().find_credentials,
+            find_credentials::Item { email: login.email.clone(), bucket },
+        )
+        .await?;
         let stored = found.as_ref().and_then(|found| found.password_hash.as_deref().map(String::as_str));
         let core = server.password_core();
         let own = place.take().map_or_else(|| core.admit(origin), Ok)?;
-        let checked = core.check(own, server.peppers(), stored, &login.password).await?;
+        let checking = core.check(own, server.peppers(), stored, &login.password);
+        let checked = request.trace.timed(Part::Password, checking).await?;
+        request.trace.waited(checked.waited);
         server.metrics().password_wait.observe(u64::try_from(checked.waited.as_micros()).unwrap_or(u64::MAX));
         let user = found.as_ref().map(|found| found.user);
         let Some(credentials) = found.filter(|_| checked.right) else {
@@ -77,7 +82,7 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
 }
 
 fn failed(request: Request<'_>) -> SecurityEvent<'_> {
-    SecurityEvent::new(SecurityEventKind::LoginFailed).address(request.client)
+    request.event(SecurityEventKind::LoginFailed)
 }
 
 fn validate([email, password]: [Option<Cow<'_, str>>; 2]) -> Result<Login, Rejection> {
@@ -119,14 +124,14 @@ async fn open(
         per_user_max: policy.sessions.per_user_max,
         credential,
     };
-    match ask(&server.statements().start_session, item).await? {
+    match ask(request, &server.statements().start_session, item).await? {
         Started::Started => {}
         Started::CredentialChanged => return Ok(None),
         Started::UserShutOut(status) => return Err(may_enter(status, false).err().unwrap_or(Rejection::Internal)),
         Started::UserGone => return Err(Rejection::InvalidCredentials),
     }
-    let event = SecurityEvent::new(SecurityEventKind::LoginSucceeded).user(&user).session(&session);
-    server.record(&event.address(request.client));
+    let event = request.event(SecurityEventKind::LoginSucceeded).user(&user).session(&session);
+    server.record(&event);
     if let (Some(upgrade), Some(old)) = (checked.upgrade, password_hash) {
         server.hardener().after_login(user, old, upgrade);
     }

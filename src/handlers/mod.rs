@@ -27,7 +27,14 @@ pub use preflight::preflight;
 pub use rejection::Rejection;
 pub use reply::Reply;
 
-use crate::{batch::Intake, http::head::Head, limits::USER_AGENT_CHARS_MAX, routes::Endpoint, server::Server};
+use crate::{
+    batch::Intake,
+    http::head::Head,
+    limits::USER_AGENT_CHARS_MAX,
+    routes::Endpoint,
+    server::Server,
+    telemetry::{Part, RequestTrace, SecurityEvent, SecurityEventKind},
+};
 use std::net::IpAddr;
 
 /// A complete request.
@@ -39,6 +46,8 @@ pub struct Request<'r> {
     pub body: &'r [u8],
     /// The address it comes from; unspecified when the client had gone before it was asked for.
     pub client: IpAddr,
+    /// The trace it belongs to.
+    pub trace: &'r RequestTrace,
 }
 
 impl Request<'_> {
@@ -47,6 +56,11 @@ impl Request<'_> {
         let sent = String::from_utf8_lossy(self.head.user_agent?);
         let kept: String = sent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect();
         (!kept.is_empty()).then(|| kept.into())
+    }
+
+    /// A security event that this request has brought about.
+    fn event<'e>(&self, kind: SecurityEventKind) -> SecurityEvent<'e> {
+        SecurityEvent::new(kind).address(self.client).trace(self.trace.ids())
     }
 
     /// The address as a session keeps it.
@@ -78,7 +92,7 @@ pub async fn handle(server: &Server, endpoint: Endpoint, request: Request<'_>) -
 }
 
 /// Puts an item into a statement's queue and waits for its outcome.
-async fn ask<I, O>(statement: &Intake<I, O>, item: I) -> Result<O, Rejection> {
+async fn ask<I, O>(request: Request<'_>, statement: &Intake<I, O>, item: I) -> Result<O, Rejection> {
     let answer = statement.submit(item).map_err(|_| Rejection::QueueFull)?;
-    Ok(answer.await?)
+    Ok(request.trace.timed(Part::Statement(statement.name()), answer).await?)
 }

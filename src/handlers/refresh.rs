@@ -18,7 +18,7 @@ use crate::{
         rotate_session::{self, Rotated},
     },
     server::Server,
-    telemetry::{SecurityEvent, SecurityEventKind},
+    telemetry::SecurityEventKind,
     tokens::{RefreshDecision, RefreshToken, SEED_BYTES, decide},
 };
 
@@ -35,11 +35,11 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     for _ in 0..ROTATIONS_RACED_MAX {
         // Nearly always it is the present token, and this is all.
         if let Some(Rotated { user, seed }) =
-            ask(&server.statements().rotate_session, rotation(server, request, &token)).await?
+            ask(request, &server.statements().rotate_session, rotation(server, request, &token)).await?
         {
             return grant(server, &token, &user, &seed, token.generation() + 1);
         }
-        let stored = ask(&server.statements().find_refresh, *token.session()).await?;
+        let stored = ask(request, &server.statements().find_refresh, *token.session()).await?;
         // Whoever has a key but no token of this session learns nothing of it, not even that it exists.
         let stored = stored.filter(|stored| token.proves(&stored.seed)).ok_or(Rejection::RefreshTokenInvalid)?;
         match decide(token.generation(), stored.generation, stored.rotated_ms_ago.cast_signed(), grace_ms) {
@@ -89,8 +89,8 @@ async fn revoke(
 ) -> Result<Rejection, Rejection> {
     let session = *token.session();
     let end = end_session::Item { current: session, user: stored.user, target: session };
-    ask(&server.statements().end_session, end).await?;
-    let event = SecurityEvent::new(SecurityEventKind::RefreshReused).user(&stored.user).session(&session);
-    server.record(&event.address(request.client));
+    ask(request, &server.statements().end_session, end).await?;
+    let event = request.event(SecurityEventKind::RefreshReused).user(&stored.user).session(&session);
+    server.record(&event);
     Ok(Rejection::RefreshTokenReused)
 }

@@ -15,7 +15,7 @@ use crate::{
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
     postgres::statements::{register::NewUser, register::Registered, register_once},
     server::Server,
-    telemetry::{SecurityEvent, SecurityEventKind},
+    telemetry::SecurityEventKind,
 };
 use std::borrow::Cow;
 
@@ -31,15 +31,15 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let registration = validate(server, json::read(request, ["email", "username", "password"])?)?;
     admit(server, request)?;
     match key {
-        None => register(server, registration).await,
-        Some(key) => register_once(server, registration, key).await,
+        None => register(server, request, registration).await,
+        Some(key) => register_once(server, request, registration, key).await,
     }
 }
 
 /// Only what could be stored is counted: a form that is corrected costs nobody anything.
 fn admit(server: &Server, request: Request<'_>) -> Result<(), Rejection> {
     server.rate_limiter().register(request.client, server.uptime_ms()).map_err(|refused| {
-        let event = SecurityEvent::new(SecurityEventKind::RegistrationRateLimited).address(request.client);
+        let event = request.event(SecurityEventKind::RegistrationRateLimited);
         server.record(&event.reason(refused.limit.name()));
         Rejection::RateLimited { retry_after_s: refused.seconds }
     })
@@ -69,12 +69,12 @@ fn validate(
     }
 }
 
-async fn register(server: &Server, registration: Registration) -> Result<Reply, Rejection> {
+async fn register(server: &Server, request: Request<'_>, registration: Registration) -> Result<Reply, Rejection> {
     let user = new_user(server, registration)?;
     // Written before the answer is known: nearly all are good, and afterwards the user belongs to the batch.
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let weak = server.hardener().has_room().then(|| (user.id, user.weak.clone()));
-    match ask(&server.statements().register, user).await? {
+    match ask(request, &server.statements().register, user).await? {
         Registered::Created => {
             fail_points::pass(FailPoint::Committed);
             weak.into_iter().for_each(|(user, weak)| server.hardener().fresh(user, &weak));
@@ -84,7 +84,12 @@ async fn register(server: &Server, registration: Registration) -> Result<Reply, 
     }
 }
 
-async fn register_once(server: &Server, registration: Registration, key: &[u8]) -> Result<Reply, Rejection> {
+async fn register_once(
+    server: &Server,
+    request: Request<'_>,
+    registration: Registration,
+    key: &[u8],
+) -> Result<Reply, Rejection> {
     let fingerprints = server.peppers().fingerprints(&[
         registration.email.as_str().as_bytes(),
         registration.username.as_str().as_bytes(),
@@ -94,7 +99,7 @@ async fn register_once(server: &Server, registration: Registration, key: &[u8]) 
     let user = new_user(server, registration)?;
     let body = new_user_json(&user.id, user.email.as_str(), user.username.as_str());
     let item = register_once::Item { user, key, fingerprint: fingerprints[0] };
-    match ask(&server.statements().register_once, item).await? {
+    match ask(request, &server.statements().register_once, item).await? {
         register_once::Outcome::Created => {
             fail_points::pass(FailPoint::Committed);
             Ok(created(body))

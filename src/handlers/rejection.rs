@@ -350,7 +350,14 @@ impl From<Rejection> for Reply {
         let body = serde_json::to_vec(&problem).expect("plain data can be written as JSON");
         let is_refusal =
             matches!(rejection, Rejection::RateLimited { .. } | Rejection::Unchecked(Unchecked::Busy { .. }));
-        Reply { status, content_type: Some(PROBLEM), fields: rejection.fields(), body: body.into(), is_refusal }
+        Reply {
+            status,
+            content_type: Some(PROBLEM),
+            fields: rejection.fields(),
+            body: body.into(),
+            is_refusal,
+            problem: Some(code),
+        }
     }
 }
 

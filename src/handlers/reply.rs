@@ -24,12 +24,21 @@ pub struct Reply {
     /// The client was told to come back later. It need not be listened to at once: who asks again all the same, as fast
     /// as it can, would take the time of those who may be served.
     pub is_refusal: bool,
+    /// The code of the problem that it tells of.
+    pub problem: Option<&'static str>,
 }
 
 impl Reply {
     /// A reply with a JSON body.
     pub fn json(status: Status, body: impl Into<Cow<'static, [u8]>>) -> Reply {
-        Reply { status, content_type: Some(JSON), fields: Vec::new(), body: body.into(), is_refusal: false }
+        Reply {
+            status,
+            content_type: Some(JSON),
+            fields: Vec::new(),
+            body: body.into(),
+            is_refusal: false,
+            problem: None,
+        }
     }
 
     /// It was done, and there is nothing to say about it.
@@ -40,6 +49,7 @@ impl Reply {
             fields: Vec::new(),
             body: Cow::Borrowed(b""),
             is_refusal: false,
+            problem: None,
         }
     }
 

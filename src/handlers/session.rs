@@ -6,7 +6,7 @@ use crate::{
     http::path,
     postgres::statements::end_session::{Ended, Item},
     server::Server,
-    telemetry::{SecurityEvent, SecurityEventKind},
+    telemetry::SecurityEventKind,
 };
 
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
@@ -15,12 +15,12 @@ pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Repl
     let id = path.rsplit('/').next().and_then(|id| id.parse::<SessionId>().ok());
     let target = id.ok_or(Rejection::SessionNotFound)?;
     let end = Item { current: claims.session, user: claims.user, target };
-    match ask(&server.statements().end_session, end).await? {
+    match ask(request, &server.statements().end_session, end).await? {
         Ended::Ended => {}
         Ended::NoSuchSession => return Err(Rejection::SessionNotFound),
         Ended::NotAuthenticated => return Err(Rejection::SessionEnded),
     }
-    let event = SecurityEvent::new(SecurityEventKind::SessionEnded).user(&claims.user).session(&target);
-    server.record(&event.address(request.client).reason("ended_by_user"));
+    let event = request.event(SecurityEventKind::SessionEnded).user(&claims.user).session(&target);
+    server.record(&event.reason("ended_by_user"));
     Ok(Reply::no_content())
 }

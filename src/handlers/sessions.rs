@@ -16,7 +16,7 @@ use std::io::Write;
 pub(super) async fn handle(server: &Server, request: Request<'_>) -> Result<Reply, Rejection> {
     let claims = claims(server, request)?;
     let asked = Item { user: claims.user, current: claims.session };
-    let listed = ask(&server.statements().list_sessions, asked).await?.ok_or(Rejection::SessionEnded)?;
+    let listed = ask(request, &server.statements().list_sessions, asked).await?.ok_or(Rejection::SessionEnded)?;
     may_enter(listed.status, server.policy().pending_may_log_in)?;
     let mut body = b"{\"sessions\":[".to_vec();
     for (number, session) in listed.sessions.iter().enumerate() {

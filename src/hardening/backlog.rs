@@ -2,24 +2,26 @@
 //! number of workers on any number of nodes do so at once; a claim ends with the transaction that took it, however that
 //! ends, so a crash loses nothing and does nothing twice.
 
+mod pace;
+
+pub use pace::Pace;
+
 use super::{HardRecord, Material, PasswordCore, Record, Unchecked};
 use crate::{
     account::UserId,
     clock,
     fail_points::{self, FailPoint},
-    limits::{
-        BACKLOG_LOOK_INTERVAL, CLAIM_AGE, CLAIM_HELD_MAX, CLAIM_WORK, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE,
-        RECONNECT_PAUSE_MAX,
-    },
+    limits::{BACKLOG_LOOK_INTERVAL, CLAIM_HELD_MAX, COMPLAINT_INTERVAL, FULL_QUEUE_PAUSE, RECONNECT_PAUSE_MAX},
     postgres::{
         backlog::{Backlog, backlog},
-        claim::{Claim, Claimed, Wanted, Written, claim},
+        claim::{Claim, Claimed, Written, claim},
         connect::{ConnectOptions, connect},
         link::{Link, LinkError},
         target::Target,
     },
     telemetry::RateLimited,
 };
+use pace::{Outcome, Use};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -35,24 +37,38 @@ pub struct BacklogConfig {
     pub target: Arc<Target>,
     /// How to connect.
     pub connect: ConnectOptions,
-    /// Time between two looks at a queue that was empty.
-    pub interval: Duration,
-    /// Records claimed at once, at most.
-    pub claim_size: usize,
-    /// How long one statement may take.
-    pub deadline: Duration,
+    /// How soon, how much, how old.
+    pub pace: Pace,
 }
 
 /// What waits, as last seen by any worker of this process. Written now and then, read by whoever scrapes.
-pub type BacklogGauge = Arc<Mutex<Option<Backlog>>>;
+pub type BacklogGauge = Arc<Mutex<Option<Seen>>>;
+
+/// What has been seen of the durable queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// How much waits.
+    pub backlog: Backlog,
+    /// Whether the oldest is older than configured, although password cores were free.
+    pub overdue: bool,
+}
 
 /// One worker: a connection of its own, and the password core near it.
 pub struct BacklogWorker {
     config: BacklogConfig,
     core: Rc<PasswordCore>,
     gauge: Option<BacklogGauge>,
-    looked: Cell<Option<Instant>>,
+    looked: Cell<Option<Looked>>,
     complaints: RateLimited,
+}
+
+/// The last look at how much waits.
+#[derive(Clone, Copy)]
+struct Looked {
+    at: Instant,
+    /// Time that the password cores had spent hardening by then.
+    busy: Duration,
+    overdue: bool,
 }
 
 impl BacklogWorker {
@@ -87,43 +103,31 @@ impl BacklogWorker {
     async fn serve(&self, link: &Link) -> Result<(), LinkError> {
         while !link.is_closed() {
             self.look(link).await?;
-            let wanted = self.wanted();
+            let pace = &self.config.pace;
+            let wanted = pace.wanted(clock::unix_ms(), self.core.background_hash(), self.core.background_workers());
             let claim = claim(link, wanted, self.statement_deadline()).await?;
             let found = claim.users.len();
             let Hardened { written, left } = self.harden(&claim).await;
             fail_points::pass(FailPoint::WriteBack);
-            // Nothing done at all means password cores that are busy with people.
-            let in_vain = left > 0 && written.is_empty();
+            let outcome = Outcome { most: wanted.most as usize, found, written: written.len(), left };
             claim.finish(written, self.statement_deadline()).await?;
-            if in_vain || found < wanted.most as usize {
-                shards::sleep(self.config.interval).await;
+            let pause = pace.pause(outcome);
+            if !pause.is_zero() {
+                shards::sleep(pause).await;
             }
         }
         Ok(())
     }
 
-    /// As many as the password cores can be expected to do in the time that a claim should take.
-    fn wanted(&self) -> Wanted {
-        let affordable = CLAIM_WORK.as_nanos() / self.core.background_hash().as_nanos().max(1);
-        let affordable =
-            usize::try_from(affordable).unwrap_or(usize::MAX).saturating_mul(self.core.background_workers());
-        let most = affordable.clamp(1, self.config.claim_size);
-        Wanted {
-            most: u32::try_from(most).unwrap_or(u32::MAX),
-            before_unix_ms: claimable_before(),
-            held_max: CLAIM_HELD_MAX + self.config.deadline,
-        }
-    }
-
     fn statement_deadline(&self) -> Instant {
-        Instant::now() + self.config.deadline
+        Instant::now() + self.config.pace.deadline
     }
 
     /// Hardens what was claimed, until the claim has been held for long enough. What has not begun by then will not, so
     /// that whoever claims it next is the only one to hash it; what has begun gets the time that it should take.
     async fn harden(&self, claim: &Claim<'_>) -> Hardened {
         let until = Instant::now() + CLAIM_HELD_MAX;
-        let patience = (2 * self.core.background_hash()).min(self.config.deadline / 2);
+        let patience = self.config.pace.patience(self.core.background_hash());
         let hardened = RefCell::new(Hardened { written: Vec::with_capacity(claim.users.len()), left: 0 });
         // The queue in front of busy password cores may not move at all: jobs in it are not answered before it does.
         let _ = shards::timeout(CLAIM_HELD_MAX + patience, self.harden_until(until, claim, &hardened)).await;
@@ -166,15 +170,33 @@ impl BacklogWorker {
         }
     }
 
-    /// Looks how much waits, if it is time to.
+    /// Looks how much waits, if it is time to, and says when it waits for longer than it should.
     async fn look(&self, link: &Link) -> Result<(), LinkError> {
         let Some(gauge) = &self.gauge else { return Ok(()) };
-        if self.looked.get().is_some_and(|at| at.elapsed() < BACKLOG_LOOK_INTERVAL) {
+        let last = self.looked.get();
+        if last.is_some_and(|last| last.at.elapsed() < BACKLOG_LOOK_INTERVAL) {
             return Ok(());
         }
         let backlog = backlog(link, self.statement_deadline()).await?;
-        *gauge.lock().unwrap_or_else(PoisonError::into_inner) = Some(backlog);
-        self.looked.set(Some(Instant::now()));
+        let (at, busy) = (Instant::now(), self.core.background_busy());
+        let age = backlog
+            .oldest_unix_ms
+            .map_or(Duration::ZERO, |oldest| Duration::from_millis(clock::unix_ms().saturating_sub(oldest)));
+        // What was left by others is not held against the first look.
+        let overdue = last.is_some_and(|last| {
+            let (elapsed, busy) = (at.duration_since(last.at), busy.saturating_sub(last.busy));
+            self.config.pace.is_overdue(age, Use { elapsed, busy, workers: self.core.background_workers() })
+        });
+        let (weak, age_s) = (backlog.weak, age.as_secs());
+        match (last.is_some_and(|last| last.overdue), overdue) {
+            (false, true) => tracing::warn!(weak, age_s, "a password stays weak although password cores are free"),
+            (true, false) => {
+                tracing::info!(weak, age_s, "no password stays weak any more while password cores are free")
+            }
+            _ => {}
+        }
+        *gauge.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { backlog, overdue });
+        self.looked.set(Some(Looked { at, busy, overdue }));
         Ok(())
     }
 }
@@ -201,8 +223,4 @@ impl Hardened {
 fn drop_unreadable(claimed: &Claimed) -> Option<Written> {
     tracing::error!(user = %claimed.user, "a stored password cannot be read, and leaves the queue as it is");
     claimed.password_hash.as_deref().map(|text| Written { user: claimed.user, new: text.as_str().into() })
-}
-
-fn claimable_before() -> u64 {
-    clock::unix_ms().saturating_sub(CLAIM_AGE.as_millis() as u64)
 }

@@ -98,8 +98,6 @@ pub struct GroupReport {
     pub failed: u64,
     /// Stored records that could not be read, each answered as a wrong password.
     pub unreadable: u64,
-    /// Workers for jobs that somebody waits for that do not come to the end of one.
-    pub stuck: usize,
 }
 
 /// Workers of all password cores of a plan; each holds [`Params::memory_bytes`] from the start on.
@@ -137,7 +135,11 @@ impl PasswordCores {
             let specs: Vec<_> =
                 group.password_cores.iter().flat_map(|&core| plan.password_cores[core].workers()).collect();
             let count = group.password_cores.len();
-            let bounds = Bounds { urgent: config.urgent_max * count, background: config.background_max * count };
+            let bounds = Bounds {
+                urgent: config.urgent_max * count,
+                background: config.background_max * count,
+                replacements: limits::REPLACEMENTS_PER_PASSWORD_CORE * count,
+            };
             let gauges = Arc::new(Gauges::default());
             let (make, warm) = (make.clone(), gauges.clone());
             let idle: Vec<bool> = specs.iter().map(|spec| spec.idle_priority).collect();
@@ -229,7 +231,6 @@ impl CoresReporter {
             late: gauges.late.load(Ordering::Relaxed),
             failed: gauges.failed.load(Ordering::Relaxed),
             unreadable: gauges.unreadable.load(Ordering::Relaxed),
-            stuck: gauges.stuck.load(Ordering::Relaxed),
         });
         CoresReport { engine: self.engine, groups: groups.collect() }
     }

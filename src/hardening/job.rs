@@ -1,7 +1,7 @@
 //! One hash on a password core: what goes there, what comes back, and what a worker makes of it. Every question about a
 //! password is the same job; only the shard that asked knows what the tag is compared with.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use shards::offload::Urgency;
@@ -103,8 +103,6 @@ pub(super) struct Gauges {
     pub(super) failed: AtomicU64,
     /// Counted on shards: records that could not be read.
     pub(super) unreadable: AtomicU64,
-    /// Told by who watches over them: urgent workers that do not come to the end of a job.
-    pub(super) stuck: AtomicUsize,
 }
 
 impl Gauges {

@@ -18,7 +18,7 @@ pub mod stuck;
 pub mod weak;
 
 pub use argon2id::{Engine, HashError, HashMemory};
-pub use backlog::{BacklogConfig, BacklogGauge, BacklogWorker};
+pub use backlog::{BacklogConfig, BacklogGauge, BacklogWorker, Pace};
 pub use core::{
     CoresConfig, CoresError, CoresHandle, CoresReport, CoresReporter, GroupReport, PasswordCores, worker_count,
 };

@@ -86,7 +86,7 @@ pub enum Unchecked {
     /// Its turn came too late, and it was not hashed.
     #[error("the password's turn came after its deadline")]
     Late,
-    /// The hash had no memory, or panicked.
+    /// The hash had no memory, panicked, or did not come to its end.
     #[error("the password could not be hashed")]
     Failed,
     /// The password cores have been stopped.
@@ -209,22 +209,29 @@ impl PasswordCore {
         Pressure {
             waiting: load.waiting + self.places.coming(),
             waiting_max: self.waiting_max,
-            workers: load.workers.saturating_sub(self.stuck()),
-            working: load.working.saturating_sub(self.stuck()),
+            workers: load.workers,
+            working: load.working,
             hash: self.gauges.hash(Urgency::Urgent).get(),
         }
     }
 
-    /// Workers for jobs that somebody waits for that do not come to the end of one.
+    /// Workers for jobs that somebody waits for that do not come to the end of one, and have not been replaced.
     #[must_use]
     pub fn stuck(&self) -> usize {
-        self.gauges.stuck.load(Ordering::Relaxed)
+        self.client.load(Urgency::Urgent).stuck
     }
 
     /// How long a hash takes that nobody waits for, by experience.
     #[must_use]
     pub fn background_hash(&self) -> Duration {
         self.gauges.hash(Urgency::Background).get()
+    }
+
+    /// Time that workers which compute such hashes have spent in jobs of any kind.
+    #[must_use]
+    pub fn background_busy(&self) -> Duration {
+        let workers = self.client.report().workers;
+        workers.iter().filter(|worker| worker.spec.serves.takes(Urgency::Background)).map(|worker| worker.busy).sum()
     }
 
     /// Workers that compute such hashes.
@@ -335,7 +342,7 @@ async fn answer(pending: Pending<Answer>) -> Result<Hashed, Unchecked> {
     match pending.await {
         Ok(Ok(hashed)) => Ok(hashed),
         Ok(Err(Unhashed::Late)) => Err(Unchecked::Late),
-        Ok(Err(Unhashed::Failed)) | Err(Unanswered::JobPanicked) => Err(Unchecked::Failed),
+        Ok(Err(Unhashed::Failed)) | Err(Unanswered::JobPanicked | Unanswered::Stuck) => Err(Unchecked::Failed),
         Err(Unanswered::Stopped) => Err(Unchecked::Stopped),
     }
 }

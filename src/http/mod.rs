@@ -18,6 +18,7 @@ pub mod path;
 pub mod proxy_protocol;
 pub mod response;
 pub mod status;
+pub mod trace_context;
 
 mod block;
 mod grammar;

@@ -116,8 +116,7 @@ impl KeyFile {
     /// # Errors
     /// When it is missing, damaged, or not this user's alone.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        let file = open(path, OFlags::RDONLY)?;
-        Ok(Self { path: path.to_owned(), keys: read(path, file)? })
+        Ok(Self { path: path.to_owned(), keys: read(path, open_private(path)?)? })
     }
 
     /// Writes `keys` to a new file with mode 0600. When this returns the file survives a loss of power; when it fails
@@ -209,6 +208,14 @@ fn unreadable(path: &Path, cause: io::Error) -> KeyFileError {
         io::ErrorKind::NotFound => KeyFileError::Missing { path },
         _ => KeyFileError::Read { path, cause },
     }
+}
+
+/// Opens a file to be read that is this user's alone.
+///
+/// # Errors
+/// When it is missing or no regular file, belongs to another user, or is open to others.
+pub fn open_private(path: &Path) -> Result<File, KeyFileError> {
+    open(path, OFlags::RDONLY)
 }
 
 /// Opens a file and vouches for it. What is checked is the open file, so that it cannot be swapped in between.

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-pub use file::{KeyFile, KeyFileError};
+pub use file::{KeyFile, KeyFileError, open_private};
 pub use text::{KeyTextError, KeyTextProblem, render};
 
 /// Length of every key, in bytes: what HMAC-SHA-256 (RFC 2104 section 3), PASETO v4.local and an Ed25519 key (RFC 8032

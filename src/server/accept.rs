@@ -70,6 +70,10 @@ async fn finish_handshakes(server: &Rc<Server>, acceptor: &Acceptor, front: Fron
 fn admit(server: &Rc<Server>, stream: shards::Stream, front: Front) {
     if server.deadlines.len() >= server.config.connections_max {
         server.metrics.connections.refused.inc();
+        // A reply under TLS would cost a handshake: closed, it says as much.
+        if server.tls(front).is_some() {
+            return;
+        }
         shards::spawn(connection::turn_away(server.clone(), stream)).detach();
     } else {
         server.metrics.connections.accepted.inc();

@@ -19,8 +19,10 @@ pub struct HardeningFigures {
     pub no_memory: u64,
     /// Stored records that could not be read, each answered as a wrong password.
     pub unreadable: u64,
-    /// Workers for the foreground that do not come to the end of a hash.
+    /// Workers for the foreground that do not come to the end of a hash, and have not been replaced.
     pub stuck: u64,
+    /// Workers that did not, and have been.
+    pub replaced: u64,
     /// The queue of weak records, if it has been looked at.
     pub backlog: Option<BacklogFigures>,
 }
@@ -47,4 +49,6 @@ pub struct BacklogFigures {
     pub weak: u64,
     /// Age of the oldest, in milliseconds; 0 when there is none.
     pub oldest_age_ms: u64,
+    /// Whether that is more than is configured, although password cores were free.
+    pub overdue: bool,
 }

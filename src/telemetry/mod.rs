@@ -1,4 +1,4 @@
-//! Counters per shard, merged on scrape; logs; the profiler.
+//! Counters per shard, merged on scrape; logs; traces; the profiler.
 //!
 //! A shard [claims](Registry::claim) its metrics on its own thread and is their only writer, so counting takes no lock
 //! and no locked instruction. A scrape reads all shards' counters without their help. Nothing here ever waits for a
@@ -18,6 +18,8 @@ mod security;
 mod shard_metrics;
 mod snapshot;
 mod statuses;
+mod tls;
+mod traces;
 
 pub use counters::{Counter, Gauge};
 pub use hardening::{BacklogFigures, HardeningFigures, WorkerFigures};
@@ -31,4 +33,8 @@ pub use registry::{Recorder, Registry};
 pub use security::{SECURITY_TARGET, SecurityEvent, SecurityEventKind, SecurityEvents, SecurityLog};
 pub use shard_metrics::{
     Batch, CloseReason, ConnectionGroup, Connections, Database, ParseErrors, Requests, ShardMetrics,
+};
+pub use tls::{CertificateFigures, Tls, TlsFailure, TlsHandshake};
+pub use traces::{
+    Exporter, ExporterError, Part, RequestTrace, Served, Span, TraceConfig, TraceCounts, TraceIds, Tracer, Traces,
 };

@@ -5,6 +5,7 @@
 //! counted, everything else from the start, so that a rate over it begins at zero.
 
 mod hardening;
+mod tls;
 
 use std::env::consts::ARCH;
 
@@ -14,6 +15,7 @@ use super::security::SecurityEventKind;
 use super::shard_metrics::{CloseReason, ConnectionGroup};
 use super::snapshot::{ShardFigures, Snapshot, StatementTotals};
 use super::statuses::STATUSES;
+use super::traces::{DropReason, TraceFigures};
 
 /// The media type of what [`Registry::render`](super::Registry::render) returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -36,6 +38,9 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
     page.process(snapshot);
     page.http(names, snapshot);
     page.connections(snapshot);
+    if let Some(certificate) = snapshot.certificate {
+        page.tls(snapshot, certificate);
+    }
     page.batches(names, snapshot);
     page.database(snapshot);
     page.security(snapshot);
@@ -49,6 +54,7 @@ pub(super) fn render(names: &Names, snapshot: &Snapshot) -> String {
         "Log lines dropped because the log could not be written fast enough.",
     );
     page.value("jeday_log_lines_dropped_total", &[], snapshot.log_lines_dropped);
+    page.traces(&snapshot.traces);
     page.text
 }
 
@@ -243,6 +249,17 @@ impl Page {
         self.family(name, COUNTER, "Items whose connection died before the answer: resolved by looking again, or not.");
         self.value(name, &[("result", "resolved")], totals.unknown_resolved);
         self.value(name, &[("result", "unresolved")], totals.unknown_unresolved);
+    }
+
+    fn traces(&mut self, figures: &TraceFigures) {
+        let name = "jeday_trace_spans_exported_total";
+        self.family(name, COUNTER, "Spans that the collector of traces has taken.");
+        self.value(name, &[], figures.exported);
+        let name = "jeday_trace_spans_dropped_total";
+        self.family(name, COUNTER, "Spans that no collector of traces has got, by reason.");
+        for ((_, reason), count) in DropReason::ALL.iter().zip(&figures.dropped) {
+            self.value(name, &[("reason", *reason)], *count);
+        }
     }
 
     fn shards(&mut self, snapshot: &Snapshot) {

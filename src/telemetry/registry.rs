@@ -13,8 +13,11 @@ use super::process::{ProcessStats, ThreadClock, start_time_ms};
 use super::prometheus;
 use super::shard_metrics::{Batch, ShardMetrics};
 use super::snapshot::Snapshot;
+use super::tls::CertificateFigures;
+use super::traces::TraceCounts;
 
 type HardeningSource = Box<dyn Fn() -> HardeningFigures + Send + Sync>;
+type CertificateSource = Box<dyn Fn() -> CertificateFigures + Send + Sync>;
 
 /// The metrics of all shards. Made once, before the first shard starts, and shared by all.
 pub struct Registry {
@@ -22,6 +25,8 @@ pub struct Registry {
     slots: Box<[OnceLock<Slot>]>,
     dropped_lines: OnceLock<DroppedLines>,
     hardening: OnceLock<HardeningSource>,
+    certificate: OnceLock<CertificateSource>,
+    traces: OnceLock<Arc<TraceCounts>>,
     started_ms: Option<u64>,
 }
 
@@ -56,6 +61,8 @@ impl Registry {
             slots: (0..shards).map(|_| OnceLock::new()).collect(),
             dropped_lines: OnceLock::new(),
             hardening: OnceLock::new(),
+            certificate: OnceLock::new(),
+            traces: OnceLock::new(),
             started_ms: start_time_ms(),
         }
     }
@@ -86,6 +93,17 @@ impl Registry {
     /// counts.
     pub fn export_hardening(&self, source: impl Fn() -> HardeningFigures + Send + Sync + 'static) {
         let _ = self.hardening.set(Box::new(source));
+    }
+
+    /// Exports what the certificate of TLS is like, and what came of handshakes with it; `source` is asked at each
+    /// scrape. Only the first call counts.
+    pub fn export_certificate(&self, source: impl Fn() -> CertificateFigures + Send + Sync + 'static) {
+        let _ = self.certificate.set(Box::new(source));
+    }
+
+    /// Exports what becomes of spans. Only the first call counts.
+    pub fn export_traces(&self, counts: Arc<TraceCounts>) {
+        let _ = self.traces.set(counts);
     }
 
     /// All metrics in the format that [`CONTENT_TYPE`](super::CONTENT_TYPE) names.
@@ -120,7 +138,9 @@ impl Registry {
             }
         }
         snapshot.log_lines_dropped = self.dropped_lines.get().map_or(0, DroppedLines::get);
+        snapshot.traces = self.traces.get().map(|counts| counts.figures()).unwrap_or_default();
         snapshot.hardening = self.hardening.get().map(|source| source());
+        snapshot.certificate = self.certificate.get().map(|source| source());
         snapshot.started_ms = self.started_ms;
         snapshot.process = ProcessStats::read();
         snapshot

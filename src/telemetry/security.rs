@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::counters::Counter;
+use super::traces::TraceIds;
 use crate::limits::SECURITY_RECORDS_PER_SECOND;
 
 /// The target of all security events, by which a program that reads the log finds them.
@@ -82,7 +83,7 @@ impl SecurityEventKind {
         if self.description().warning { "WARN" } else { "INFO" }
     }
 
-    /// The fields that its records may have, besides `event` and `suppressed`. Stable.
+    /// The fields that its records may have, besides `event`, `trace_id`, `span_id` and `suppressed`. Stable.
     pub const fn fields(self) -> &'static [&'static str] {
         self.description().fields
     }
@@ -99,12 +100,13 @@ pub struct SecurityEvent<'a> {
     reason: Option<&'static str>,
     count: Option<u64>,
     key: Option<&'a dyn Display>,
+    trace: Option<TraceIds>,
 }
 
 impl<'a> SecurityEvent<'a> {
     /// An event of which only the kind is known.
     pub const fn new(kind: SecurityEventKind) -> Self {
-        Self { kind, user: None, session: None, address: None, reason: None, count: None, key: None }
+        Self { kind, user: None, session: None, address: None, reason: None, count: None, key: None, trace: None }
     }
 
     /// The user's id; never an email or a name.
@@ -137,6 +139,11 @@ impl<'a> SecurityEvent<'a> {
         Self { key: Some(key), ..self }
     }
 
+    /// The trace of the request, if it has one.
+    pub const fn trace(self, trace: Option<TraceIds>) -> Self {
+        Self { trace, ..self }
+    }
+
     /// Writes the record, whatever was written before: for programs that do one thing and end. A server has a
     /// [`SecurityLog`].
     pub fn write(&self) {
@@ -159,6 +166,8 @@ impl<'a> SecurityEvent<'a> {
                     reason = self.reason,
                     count = self.count,
                     key = self.key.map(tracing::field::display),
+                    trace_id = self.trace.map(|ids| tracing::field::display(ids.trace)),
+                    span_id = self.trace.map(|ids| tracing::field::display(ids.span)),
                     suppressed,
                 )
             };

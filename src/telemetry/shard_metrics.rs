@@ -7,6 +7,7 @@ use super::histogram::{DurationHistogram, SizeHistogram};
 use super::names::{OUTCOMES_MAX, PARSE_ERRORS_MAX, ROUTES_MAX, STATEMENTS_MAX};
 use super::security::SecurityEvents;
 use super::statuses::{STATUS_SLOTS, status_slot};
+use super::tls::Tls;
 
 /// Everything one shard counts, in one allocation of its own.
 ///
@@ -19,6 +20,8 @@ pub struct ShardMetrics {
     pub requests: Requests,
     /// Client connections.
     pub connections: Connections,
+    /// Handshakes of TLS with clients.
+    pub tls: Tls,
     /// Requests that could not be understood.
     pub parse_errors: ParseErrors,
     /// Batched statements, by the index of their names.
@@ -87,10 +90,12 @@ pub enum CloseReason {
     AddressFull,
     /// It had to come from a trusted proxy, and did not.
     Stranger,
+    /// No TLS came about.
+    Handshake,
 }
 
 impl CloseReason {
-    pub(super) const ALL: [(Self, &'static str); 10] = [
+    pub(super) const ALL: [(Self, &'static str); 11] = [
         (Self::Idle, "idle"),
         (Self::HeaderTimeout, "header_timeout"),
         (Self::BodyTimeout, "body_timeout"),
@@ -101,6 +106,7 @@ impl CloseReason {
         (Self::Drain, "drain"),
         (Self::AddressFull, "address_full"),
         (Self::Stranger, "stranger"),
+        (Self::Handshake, "handshake"),
     ];
 }
 

@@ -11,6 +11,8 @@ use super::process::ProcessStats;
 use super::security::SecurityEventKind;
 use super::shard_metrics::{Batch, CloseReason, ConnectionGroup, Database, Route, ShardMetrics};
 use super::statuses::STATUS_SLOTS;
+use super::tls::{CertificateFigures, TlsFailure, TlsHandshake};
+use super::traces::TraceFigures;
 
 /// The merged figures. Vectors follow the order of [`Names`].
 #[derive(Debug)]
@@ -26,6 +28,11 @@ pub(super) struct Snapshot {
     pub(super) security: [u64; SecurityEventKind::ALL.len()],
     pub(super) shards: Vec<ShardFigures>,
     pub(super) log_lines_dropped: u64,
+    pub(super) tls_shaken: [u64; TlsHandshake::ALL.len()],
+    pub(super) tls_failed: [u64; TlsFailure::ALL.len()],
+    /// None where clients do not speak TLS.
+    pub(super) certificate: Option<CertificateFigures>,
+    pub(super) traces: TraceFigures,
     pub(super) hardening: Option<HardeningFigures>,
     pub(super) password_wait: BucketTotals<DURATION_BUCKETS>,
     pub(super) started_ms: Option<u64>,
@@ -111,6 +118,10 @@ impl Snapshot {
             security: [0; SecurityEventKind::ALL.len()],
             shards: Vec::new(),
             log_lines_dropped: 0,
+            tls_shaken: [0; TlsHandshake::ALL.len()],
+            tls_failed: [0; TlsFailure::ALL.len()],
+            certificate: None,
+            traces: TraceFigures::default(),
             hardening: None,
             password_wait: BucketTotals::ZERO,
             started_ms: None,
@@ -141,6 +152,12 @@ impl Snapshot {
         self.sent_bytes += connections.sent_bytes.get();
         for (total, closed) in self.closed.iter_mut().zip(&connections.closed) {
             *total += closed.get();
+        }
+        for (total, count) in self.tls_shaken.iter_mut().zip(&metrics.tls.shaken) {
+            *total += count.get();
+        }
+        for (total, count) in self.tls_failed.iter_mut().zip(&metrics.tls.failed) {
+            *total += count.get();
         }
         self.password_wait.merge(&metrics.password_wait.0);
         self.database.merge(&metrics.database);

@@ -5,12 +5,14 @@
 mod support {
     pub(crate) mod browser;
     pub(crate) mod client;
+    pub(crate) mod collector;
     pub(crate) mod metrics;
     pub(crate) mod pooler;
     pub(crate) mod postgres;
     pub(crate) mod server;
     pub(crate) mod session;
     pub(crate) mod set_on_drop;
+    pub(crate) mod tls;
 }
 
 mod access_tokens;
@@ -51,7 +53,11 @@ mod start_up_errors;
 mod status;
 mod stopping;
 mod timeouts;
+mod tls;
+mod tls_certificates;
+mod tls_programs;
 mod top;
+mod traces;
 mod tuning;
 mod usernames;
 mod worker;

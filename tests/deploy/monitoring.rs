@@ -2,7 +2,11 @@
 
 use crate::{
     program, project, read, said,
-    support::server::{CHEAP, Deployment},
+    support::{
+        client::Client,
+        server::{CHEAP, Deployment},
+        tls::Authority,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,8 +18,10 @@ const WATCHES: [&str; 2] = ["deploy/prometheus/alerts.yml", "deploy/grafana/dash
 /// A server's page of metrics.
 fn page() -> String {
     let deployment = Deployment::new();
-    let server = deployment.serve_with(CHEAP);
-    server.connect().register("watched@deploy.example");
+    let authority = Authority::new();
+    let files = authority.settings();
+    let server = deployment.serve_with(&[CHEAP, &files.each_ref().map(String::as_str)].concat());
+    Client::connect_tls(server.address(), authority.trusted()).register("watched@deploy.example");
     String::from_utf8(server.connect_operator().get("/metrics").body).unwrap()
 }
 

@@ -8,7 +8,9 @@ use crate::{
     support::{
         client::{Client, nth},
         metrics::Metrics,
+        postgres::TestCluster,
         server::{CHEAP, Deployment, STAYS_WEAK, Server},
+        session::Session,
     },
     turn,
 };
@@ -28,9 +30,9 @@ const BRIEF: &[&str] = &[
 fn counting() -> Deployment<'static> {
     let deployment = Deployment::new();
     deployment.sql(
-        "CREATE TABLE written (email text);
+        "CREATE TABLE written (email text, age interval);
          CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS
-         $$ BEGIN INSERT INTO written VALUES (NEW.email); RETURN NULL; END $$;
+         $$ BEGIN INSERT INTO written VALUES (NEW.email, clock_timestamp() - NEW.created_at); RETURN NULL; END $$;
          CREATE TRIGGER count_it AFTER UPDATE OF password_hash ON users FOR EACH ROW
          WHEN (OLD.password_hash IS DISTINCT FROM NEW.password_hash) EXECUTE FUNCTION count_it()",
     );
@@ -145,6 +147,50 @@ fn two_workers_that_die_before_they_write_back_lose_nothing_and_do_nothing_twice
     eventually("nothing is left to harden", || deployment.weak() == 0);
     check(&deployment, users);
     survivors.into_iter().for_each(|worker| drop(worker.stop()));
+}
+
+#[test]
+fn records_of_workers_that_die_are_hardened_before_they_are_as_old_as_is_configured() {
+    let _turn = turn();
+    let (deployment, points) = (counting(), FailPoints::new());
+    let users = 200;
+    let server = deployment.serve_with(&[CHEAP, &[STAYS_WEAK]].concat());
+    server.connect().register_many(users);
+    server.stop();
+    let settings = [BRIEF, &["hardening.claim_size=5", "hardening.weak_age_max=1m"]].concat();
+    let workers = [points.work(&deployment, &settings), points.work(&deployment, &settings)];
+    // They are claimed when they are old enough, and not before.
+    eventually("it hardens", || deployment.weak() < 2 * users);
+    for _ in &workers {
+        points.arm("write-back", "die");
+        points.await_failure("write-back");
+    }
+    for mut worker in workers {
+        assert!(!worker.wait().success());
+    }
+    assert!(deployment.weak() > 0, "there was nothing left to lose");
+    let survivor = deployment.work_with(&settings);
+    eventually("nothing is left to harden", || deployment.weak() == 0);
+    check(&deployment, users);
+    survivor.stop();
+    let oldest = deployment.sql("SELECT extract(epoch FROM max(age)) FROM written").parse::<f64>().unwrap();
+    assert!((10.0..60.0).contains(&oldest), "{oldest} s");
+    eprintln!("the oldest was hardened {oldest:.1} s after its registration");
+}
+
+#[test]
+fn record_that_somebody_keeps_weak_is_told_of() {
+    let deployment = Deployment::new();
+    register_weak(&deployment, 3);
+    let mut session = Session::open(TestCluster::shared(), deployment.database());
+    session.run("BEGIN; SELECT user_id FROM password_upgrade_queue ORDER BY user_id LIMIT 1 FOR UPDATE");
+    let worker = deployment.work_with(BRIEF);
+    let record = worker.await_log("a password stays weak although password cores are free");
+    assert_eq!((&record["level"], &record["weak"]), (&"WARN".into(), &1.into()), "{record}");
+    Metrics::once(&worker, "it is shown", |metrics| metrics.sum("jeday_weak_passwords_overdue", &[]) == 1.0);
+    session.release();
+    eventually("nothing is left to harden", || deployment.weak() == 0);
+    worker.stop();
 }
 
 #[test]

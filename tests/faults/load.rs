@@ -4,13 +4,12 @@
 use crate::{
     journal::{Journal, Told},
     support::{
-        client::{registration, user},
+        client::{Client, registration, user},
         server::PATIENCE,
     },
 };
 use std::{
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -101,52 +100,16 @@ fn client(shared: &Shared, name: &str, is_patient: bool) -> Journal {
     journal
 }
 
-fn send(address: SocketAddr, connection: &mut Option<TcpStream>, request: &[u8]) -> Told {
+fn send(address: SocketAddr, connection: &mut Option<Client>, request: &[u8]) -> Told {
     let mut exchange = || {
-        let stream = match connection.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream
-            }
+        let mut client = connection.take().or_else(|| Client::try_connect(address))?;
+        let reply = client.try_exchange(request)?;
+        let told = match reply.status {
+            201 => Told::Created(reply.json()["id"].as_str().unwrap().to_owned()),
+            status => Told::Problem(status, reply.code(), reply.field("Retry-After").is_some()),
         };
-        (&stream).write_all(request)?;
-        let (told, keeps_alive) = read(&stream)?;
-        *connection = keeps_alive.then_some(stream);
-        Ok(told)
+        *connection = reply.keeps_alive().then_some(client);
+        Some(told)
     };
-    exchange().unwrap_or_else(|error: io::Error| {
-        assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "a client was left hanging");
-        Told::Nothing
-    })
-}
-
-/// One reply, and whether the connection serves another request.
-fn read(mut stream: &TcpStream) -> io::Result<(Told, bool)> {
-    let mut received = Vec::new();
-    loop {
-        let mut buffer = [0; 4096];
-        let count = stream.read(&mut buffer)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        received.extend_from_slice(&buffer[..count]);
-        let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
-        let head = std::str::from_utf8(&received[..end]).unwrap();
-        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        let length: usize = field("Content-Length").expect("every reply says its length").parse().unwrap();
-        if received.len() < end + 4 + length {
-            continue;
-        }
-        let status: u16 = head[9..12].parse().unwrap();
-        let body: serde_json::Value = serde_json::from_slice(&received[end + 4..]).unwrap();
-        let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        let told = match status {
-            201 => Told::Created(text("id")),
-            status => Told::Problem(status, text("code"), field("Retry-After").is_some()),
-        };
-        return Ok((told, field("Connection") != Some("close")));
-    }
+    exchange().unwrap_or(Told::Nothing)
 }

@@ -4,6 +4,7 @@
 use crate::{
     await_service,
     journal::Told,
+    rounds,
     support::{
         metrics::Metrics,
         postgres::TestCluster,
@@ -55,7 +56,7 @@ fn requests_are_answered_while_a_lock_is_held_and_nothing_piles_up() {
         deployment.database()
     );
     // One attempt is under way at a time, and perhaps the last one is being cancelled: preparing waits for locks too.
-    for _ in 0..40 {
+    for _ in 0..rounds(40, 100) {
         thread::sleep(Duration::from_millis(100));
         let waiting: u32 = deployment.sql(&waiting).parse().unwrap();
         assert!(waiting <= 2, "{waiting} statements wait for one connection");

@@ -4,13 +4,14 @@ use crate::{
     corpus::{Answer, Case, Fate, cases, slow_cases},
     support::{
         client::{Client, Reply},
-        server::{Deployment, Server},
+        server::Deployment,
+        tls::{Authority, ONLY_12, ONLY_13},
     },
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -30,15 +31,15 @@ const FAILURES_SHOWN: usize = 40;
 const PROBE: &[u8] = b"DELETE /health/live HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
 
 /// Sends the case, cut at `cut`, and checks all that must come of it.
-fn check(server: &Server, case: &Case, cut: Option<usize>) {
-    let mut client = server.connect();
+fn check(connect: &(impl Fn() -> Client + Sync), case: &Case, cut: Option<usize>) {
+    let mut client = connect();
     match cut {
         None => client.send(&case.bytes),
         Some(cut) => {
             let (first, second) = case.bytes.split_at(cut);
             client.send(first);
             // What is wrong may be seen in the first part already: nobody need read the second.
-            let _ = std::io::Write::write_all(&mut client.stream(), second);
+            let _ = client.try_send(second);
         }
     }
     let replies: Vec<Reply> = case.outcome.answers.iter().map(|answer| take(&mut client, case, *answer, cut)).collect();
@@ -90,14 +91,14 @@ fn take(client: &mut Client, case: &Case, answer: Answer, cut: Option<usize>) ->
 }
 
 /// Runs all of `work` on several threads and reports its failures, not the first alone.
-fn check_all(server: &Server, work: &[(&Case, Option<usize>)]) {
+fn check_all(connect: impl Fn() -> Client + Sync, work: &[(&Case, Option<usize>)]) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(&(case, cut)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(server, case, cut))) {
+                    if let Err(failure) = catch_unwind(AssertUnwindSafe(|| check(&connect, case, cut))) {
                         let Case { group, section, what, .. } = case;
                         let failure = failure.downcast_ref::<String>().map_or("", String::as_str);
                         let told = format!("{group}: {section}: {what}, cut at {cut:?}: {failure}");
@@ -124,7 +125,7 @@ fn each_case_is_answered_as_its_rule_says() {
     let deployment = Deployment::new();
     let server = deployment.serve();
     let cases = cases();
-    check_all(&server, &cases.iter().map(|case| (case, None)).collect::<Vec<_>>());
+    check_all(|| server.connect(), &cases.iter().map(|case| (case, None)).collect::<Vec<_>>());
     eprintln!("{} cases", cases.len());
 }
 
@@ -135,8 +136,22 @@ fn each_case_is_answered_alike_however_it_is_cut() {
     let cases = cases();
     let work: Vec<_> =
         cases.iter().flat_map(|case| cuts(case.bytes.len()).into_iter().map(move |cut| (case, Some(cut)))).collect();
-    check_all(&server, &work);
+    check_all(|| server.connect(), &work);
     eprintln!("{} cases cut in {} ways", cases.len(), work.len());
+}
+
+#[test]
+fn each_case_is_answered_alike_over_tls() {
+    let (deployment, authority) = (Deployment::new(), Authority::new());
+    let files = authority.settings();
+    let server = deployment.serve_with(&files.each_ref().map(String::as_str));
+    let cases = cases();
+    for versions in [ONLY_12, ONLY_13] {
+        let config = Arc::new(authority.client(versions, &[]));
+        let connect = || Client::connect_tls(server.address(), config.clone());
+        check_all(connect, &cases.iter().map(|case| (case, None)).collect::<Vec<_>>());
+    }
+    eprintln!("{} cases", cases.len());
 }
 
 #[test]
@@ -144,7 +159,7 @@ fn what_does_not_come_in_time_is_not_waited_for() {
     let deployment = Deployment::new();
     let server = deployment.serve_with(&["server.header_timeout=300ms", "server.body_timeout=300ms"]);
     let cases = slow_cases();
-    check_all(&server, &cases.iter().map(|case| (case, None)).collect::<Vec<_>>());
+    check_all(|| server.connect(), &cases.iter().map(|case| (case, None)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod support {
     pub(crate) mod mutation;
     pub(crate) mod postgres;
     pub(crate) mod server;
+    pub(crate) mod tls;
 }
 
 mod configured_bounds;

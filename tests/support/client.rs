@@ -2,10 +2,12 @@
 //! what every reply of Jeday has.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// A connection.
 pub(crate) struct Client {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     received: Vec<u8>,
 }
 
@@ -35,7 +38,44 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, received: Vec::new() }
+        Client { stream, tls: None, received: Vec::new() }
+    }
+
+    /// The same over TLS, to a server named `localhost`.
+    pub(crate) fn connect_tls(address: SocketAddr, config: Arc<ClientConfig>) -> Client {
+        let mut client = Client::connect(address);
+        client.begin_tls(config).unwrap();
+        client
+    }
+
+    /// Shakes hands.
+    pub(crate) fn begin_tls(&mut self, config: Arc<ClientConfig>) -> std::io::Result<()> {
+        let mut tls = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream)?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// The TLS session, which there must be.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().unwrap()
+    }
+
+    /// The same to a server that may be gone.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Client> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        Some(Client { stream, received: Vec::new() })
+    }
+
+    /// What such a server answers, if it neither is gone nor goes meanwhile.
+    pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<Reply> {
+        self.stream.write_all(request).ok()?;
+        self.try_reply(false)
     }
 
     /// The socket itself.
@@ -45,11 +85,23 @@ impl Client {
 
     /// Sends these bytes as they are.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).unwrap();
+        self.try_send(bytes).unwrap();
+    }
+
+    /// The same to a server that may have heard enough.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        let Some(tls) = &mut self.tls else { return self.stream.write_all(bytes.as_ref()) };
+        let mut stream = rustls::Stream::new(&mut **tls, &mut self.stream);
+        stream.write_all(bytes.as_ref())?;
+        stream.flush()
     }
 
     /// Sends no more, but goes on reading.
-    pub(crate) fn finish_sending(&self) {
+    pub(crate) fn finish_sending(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            tls.complete_io(&mut self.stream).unwrap();
+        }
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
@@ -156,16 +208,25 @@ impl Client {
     }
 
     fn reply_to(&mut self, to_head: bool) -> Reply {
+        let reply = self.try_reply(to_head);
+        reply.unwrap_or_else(|| panic!("closed before a whole reply: {:?}", String::from_utf8_lossy(&self.received)))
+    }
+
+    /// The next reply, if the connection does not end before all of it has come.
+    pub(crate) fn try_reply(&mut self, to_head: bool) -> Option<Reply> {
         let end = loop {
             if let Some(at) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at;
             }
-            assert!(self.fill(), "closed before a reply: {:?}", String::from_utf8_lossy(&self.received));
+            if !self.fill() {
+                return None;
+            }
         };
-        let head: Vec<u8> = self.received.drain(..end + 4).collect();
-        let mut reply = Reply::parse(std::str::from_utf8(&head[..end]).unwrap());
+        let mut reply = Reply::parse(std::str::from_utf8(&self.received[..end]).unwrap());
+        let begin = end + 4;
         if reply.status < 200 {
-            return reply;
+            self.received.drain(..begin);
+            return Some(reply);
         }
         reply.check();
         // RFC 9110 section 8.6: 204 says no length.
@@ -175,17 +236,24 @@ impl Client {
             Some(length) => length.parse::<usize>().unwrap(),
         };
         let length = if to_head { 0 } else { length };
-        while self.received.len() < length {
-            assert!(self.fill(), "closed within a body: {reply:?}");
+        while self.received.len() < begin + length {
+            if !self.fill() {
+                return None;
+            }
         }
-        reply.body = self.received.drain(..length).collect();
-        reply
+        reply.body = self.received.drain(..begin + length).skip(begin).collect();
+        Some(reply)
     }
 
     /// Reads something; false at the end.
     fn fill(&mut self) -> bool {
         let mut buffer = [0; 16 << 10];
-        match self.stream.read(&mut buffer) {
+        let read = match &mut self.tls {
+            None => self.stream.read(&mut buffer),
+            // An end that TLS does not announce is an error.
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read(&mut buffer),
+        };
+        match read {
             Ok(0) => false,
             Ok(count) => {
                 self.received.extend_from_slice(&buffer[..count]);

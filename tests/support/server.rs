@@ -237,7 +237,7 @@ impl Starting {
     /// Waits until it is ready.
     pub(crate) fn ready(mut self) -> Server {
         let line = self.log.await_message("ready");
-        let socket = |text: &str| text.strip_prefix("http://").and_then(|rest| rest.split('/').next()?.parse().ok());
+        let socket = |text: &str| text.split_once("://")?.1.split('/').next()?.parse().ok();
         let address = line["address"].as_str().and_then(socket);
         let operator = line["metrics"].as_str().and_then(socket);
         Server { child: self.child.take().expect("taken once"), log: self.log.clone(), address, operator }

@@ -19,7 +19,7 @@ const FIXED: &[(&str, &[&str])] = &[
     ("glommio", &["shards/"]),
     ("httparse", &["src/http/"]),
     ("pasetors", &["src/tokens/", "fuzz/"]),
-    ("rustls", &["src/postgres/"]),
+    ("rustls", &["src/postgres/", "src/telemetry/traces/", "src/tls/", "tests/"]),
     ("socket2", &["shards/"]),
     ("tokio-postgres", &["src/postgres/", "tests/", "benches/"]),
 ];

@@ -17,7 +17,7 @@ use glommio::io::PollableFd;
 use slab::Slab;
 
 use super::{
-    Load, Refused, Unanswered, Urgency,
+    Load, Refused, Report, Unanswered, Urgency,
     home::{Home, Reply},
     queues::{Envelope, Queues},
 };
@@ -100,6 +100,11 @@ impl<J, A: 'static> Client<J, A> {
     /// How much there is to do of this urgency, over all shards: for deciding whether another job would be too many.
     pub fn load(&self, urgency: Urgency) -> Load {
         self.queues.load(urgency)
+    }
+
+    /// What has been done and what waits.
+    pub fn report(&self) -> Report {
+        self.queues.report()
     }
 
     /// Jobs of this shard that are in the pool or whose answer has not been collected, abandoned ones included.

@@ -18,6 +18,9 @@ pub enum Unanswered {
     /// The job panicked, or an earlier one did and the worker's state could not be built anew.
     #[error("the job panicked")]
     JobPanicked,
+    /// The job does not come to its end, and its worker has been replaced.
+    #[error("the job does not come to its end")]
+    Stuck,
     /// The pool was stopped before the job began.
     #[error("the worker pool was stopped before the job began")]
     Stopped,

@@ -8,12 +8,16 @@
 //! when a foreign thread drops the last reference it reads the task once more after giving the reference up, while
 //! the owner may be freeing it; and a wake-up per answer would go through a lock common to all executors.
 //!
+//! A worker that does not come to the end of a job can be replaced: the thread stays, because it cannot be ended, but
+//! its waiter is answered and another thread takes its jobs.
+//!
 //! Never looks into a job, never cancels one, never starts more threads than asked for.
 
 mod client;
 mod home;
 mod priority;
 mod queues;
+mod seat;
 mod worker;
 
 use std::{
@@ -22,6 +26,7 @@ use std::{
     io,
     sync::{
         Arc,
+        atomic::Ordering,
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
@@ -32,6 +37,7 @@ pub use client::{Client, Pending};
 pub use home::Unanswered;
 
 use queues::{Course, Queues};
+use seat::{Occupied, Successor};
 
 /// How soon a job is wanted. Urgent jobs go strictly before background ones; a job that has begun is not interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +85,15 @@ pub struct WorkerSpec {
     pub idle_priority: bool,
 }
 
-/// How many jobs may wait, over all shards; jobs being worked on are not counted. At least 1 each.
+/// How much a pool takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Urgent jobs.
+    /// Urgent jobs that may wait, over all shards; those being worked on are not counted. At least 1.
     pub urgent: usize,
-    /// Background jobs.
+    /// Background jobs, likewise.
     pub background: usize,
+    /// Workers that may be replaced, each leaving a thread and its state behind that cannot be ended.
+    pub replacements: usize,
 }
 
 /// What becomes of waiting jobs when the pool is stopped.
@@ -178,10 +186,12 @@ pub struct Report {
 pub struct Load {
     /// Jobs waiting.
     pub waiting: usize,
-    /// Workers that take such jobs.
+    /// Workers that take such jobs and are not stuck.
     pub workers: usize,
     /// Those of them that are in a job, of whichever urgency.
     pub working: usize,
+    /// Workers that take such jobs, were found stuck, and have not been replaced.
+    pub stuck: usize,
 }
 
 /// What one worker has done since it started.
@@ -197,6 +207,23 @@ pub struct WorkerReport {
     pub busy: Duration,
     /// Whether it is in a job now.
     pub working: bool,
+    /// Whether it was found stuck in that job.
+    pub stuck: bool,
+    /// How often its place has been taken by another thread.
+    pub replaced: usize,
+}
+
+/// What has come of [`Handle::replace`].
+#[derive(Debug)]
+pub enum Replacement {
+    /// Another thread gets ready to take its place; when it has, [`WorkerReport::replaced`] is one more.
+    Begun,
+    /// The worker has come to the end of the job.
+    NotStuck,
+    /// As many as may be have been replaced.
+    NoneLeft,
+    /// The thread could not be started.
+    Failed(io::Error),
 }
 
 /// What a worker does once when it has had no job for a while, counted from its start or from its last job.
@@ -216,11 +243,17 @@ pub struct Pool<J, A> {
 }
 
 /// Gives shards access to a pool; cheap to clone, may go to any thread.
-pub struct Handle<J, A>(Arc<Queues<J, A>>);
+pub struct Handle<J, A> {
+    queues: Arc<Queues<J, A>>,
+    hire: Arc<Hire<J, A>>,
+}
+
+/// Starts the thread of a successor.
+type Hire<J, A> = dyn Fn(Successor<J, A>) -> io::Result<()> + Send + Sync;
 
 impl<J, A> Clone for Handle<J, A> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { queues: self.queues.clone(), hire: self.hire.clone() }
     }
 }
 
@@ -260,11 +293,25 @@ where
     let duty = Arc::new(worker::Duty { build, run, rest });
     // From here on an early return drops the pool, which ends the threads started so far.
     let (ending, ended) = mpsc::channel::<Infallible>();
-    let mut pool = Pool { handle: Handle(queues.clone()), threads: 0, ended };
+    let ending = Arc::new(ending);
+    let hire = {
+        // Whoever waits for the end waits for threads alone.
+        let (name, duty, ending) = (name.to_owned(), duty.clone(), Arc::downgrade(&ending));
+        move |successor: Successor<J, A>| {
+            let (duty, ending) = (duty.clone(), ending.upgrade());
+            let thread = thread::Builder::new().name(format!("{name}-{}", successor.index()));
+            let work = move || {
+                let _ending = ending;
+                worker::succeed(successor, &duty);
+            };
+            thread.spawn(work).map(drop)
+        }
+    };
+    let mut pool = Pool { handle: Handle { queues: queues.clone(), hire: Arc::new(hire) }, threads: 0, ended };
     let (ready_in, ready) = mpsc::channel();
     for index in 0..workers.len() {
         let (queues, duty, ready_in, ending) = (queues.clone(), duty.clone(), ready_in.clone(), ending.clone());
-        let seat = queues::Occupied::new(queues, index);
+        let seat = Occupied::new(queues, index);
         let work = move || {
             let _ending = ending;
             worker::main(&seat, &duty, ready_in);
@@ -275,6 +322,7 @@ where
             .map_err(|source| StartError::Spawn { worker: index, source })?;
         pool.threads += 1;
     }
+    drop(ending);
     drop(ready_in);
     for started in ready {
         started?;
@@ -296,7 +344,7 @@ impl<J, A: 'static> Pool<J, A> {
     /// Refuses new jobs, deals with the waiting ones and blocks until every worker has ended, or `patience` is used up:
     /// false then, and a worker that never ends is left behind. Not for a shard's thread: jobs under way can take long.
     pub fn stop(self, ending: Ending, patience: Duration) -> bool {
-        self.handle.0.close(match ending {
+        self.handle.queues.close(match ending {
             Ending::Finish => Course::Finish,
             Ending::Discard => Course::Discard,
         });
@@ -306,7 +354,7 @@ impl<J, A: 'static> Pool<J, A> {
 
 impl<J, A> Drop for Pool<J, A> {
     fn drop(&mut self) {
-        self.handle.0.close(Course::Discard);
+        self.handle.queues.close(Course::Discard);
     }
 }
 
@@ -319,12 +367,31 @@ impl<J, A: 'static> Handle<J, A> {
     /// # Panics
     /// When called outside an executor.
     pub fn attach(&self) -> io::Result<Client<J, A>> {
-        Client::new(self.0.clone())
+        Client::new(self.queues.clone())
     }
 
     /// What has been done and what waits.
     pub fn report(&self) -> Report {
-        self.0.report()
+        self.queues.report()
+    }
+
+    /// Takes a worker for stuck that is still in the job in which it was when it had ended `jobs_ended`, and has
+    /// another thread take its place, with a state of its own: once that is ready, whoever waits for the job is told
+    /// [`Unanswered::Stuck`]. The old thread ends when the job does, and what comes of that is dropped.
+    ///
+    /// # Panics
+    /// When the pool has no such worker.
+    pub fn replace(&self, worker: usize, jobs_ended: u64) -> Replacement {
+        let Some(successor) = Successor::find(&self.queues, worker, jobs_ended) else { return Replacement::NotStuck };
+        let take_one = |left: usize| left.checked_sub(1);
+        let left = &self.queues.replacements_left;
+        if !self.queues.is_open() || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_one).is_err() {
+            return Replacement::NoneLeft;
+        }
+        match (self.hire)(successor) {
+            Ok(()) => Replacement::Begun,
+            Err(error) => Replacement::Failed(error),
+        }
     }
 }
 

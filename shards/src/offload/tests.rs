@@ -12,28 +12,28 @@ use std::{
 use super::*;
 use crate::{block_on, sleep, spawn, timeout};
 
-const BOTH: WorkerSpec = WorkerSpec { cpu: None, serves: Serves::Both, idle_priority: false };
-const ROOMY: Bounds = Bounds { urgent: 64, background: 64 };
-const LONG: Duration = Duration::from_secs(10);
+pub(super) const BOTH: WorkerSpec = WorkerSpec { cpu: None, serves: Serves::Both, idle_priority: false };
+pub(super) const ROOMY: Bounds = Bounds { urgent: 64, background: 64, replacements: 2 };
+pub(super) const LONG: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce() -> usize + Send>;
+pub(super) type Job = Box<dyn FnOnce() -> usize + Send>;
 
-fn pool(workers: &[WorkerSpec], bounds: Bounds) -> Pool<Job, usize> {
+pub(super) fn pool(workers: &[WorkerSpec], bounds: Bounds) -> Pool<Job, usize> {
     start("test", workers, bounds, |_| Ok::<_, Infallible>(()), |(), job: Job| job(), None).unwrap()
 }
 
-fn job(work: impl FnOnce() -> usize + Send + 'static) -> Job {
+pub(super) fn job(work: impl FnOnce() -> usize + Send + 'static) -> Job {
     Box::new(work)
 }
 
 /// Keeps a worker busy until told, and tells when it has begun.
-struct Gate {
+pub(super) struct Gate {
     begun: mpsc::Receiver<()>,
     open: mpsc::Sender<()>,
 }
 
 impl Gate {
-    fn shut() -> (Self, Job) {
+    pub(super) fn shut() -> (Self, Job) {
         let (begun_in, begun) = mpsc::channel();
         let (open, opened) = mpsc::channel::<()>();
         let wait = job(move || {
@@ -44,20 +44,20 @@ impl Gate {
         (Self { begun, open }, wait)
     }
 
-    fn await_begun(&self) {
+    pub(super) fn await_begun(&self) {
         self.begun.recv_timeout(LONG).unwrap();
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.open.send(()).unwrap();
     }
 }
 
-async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(work: impl Future<Output = T>) -> T {
     timeout(LONG, work).await.expect("an answer must come")
 }
 
-async fn until(mut done: impl FnMut() -> bool) {
+pub(super) async fn until(mut done: impl FnMut() -> bool) {
     let began = Instant::now();
     while !done() {
         assert!(began.elapsed() < LONG, "the condition must come true");
@@ -87,7 +87,7 @@ fn an_answer_comes_home_to_a_sleeping_shard() {
 
 #[test]
 fn each_waiter_gets_its_own_answer() {
-    let pool = pool(&[BOTH, BOTH], Bounds { urgent: 512, background: 512 });
+    let pool = pool(&[BOTH, BOTH], Bounds { urgent: 512, background: 512, ..ROOMY });
     let shards: Vec<_> = (0..3)
         .map(|shard| {
             let handle = pool.handle();
@@ -120,7 +120,7 @@ fn each_waiter_gets_its_own_answer() {
 
 #[test]
 fn a_full_queue_hands_the_job_back() {
-    let pool = pool(&[BOTH], Bounds { urgent: 1, background: 1 });
+    let pool = pool(&[BOTH], Bounds { urgent: 1, background: 1, ..ROOMY });
     let handle = pool.handle();
     block_on(async move {
         let client = handle.attach().unwrap();
@@ -225,7 +225,7 @@ fn a_client_that_has_gone_keeps_its_slot_until_the_job_ends() {
 
 #[test]
 fn a_shard_has_no_more_slots_than_the_pool_has_room() {
-    let pool = pool(&[BOTH], Bounds { urgent: 1, background: 1 });
+    let pool = pool(&[BOTH], Bounds { urgent: 1, background: 1, ..ROOMY });
     let handle = pool.handle();
     block_on(async move {
         let client = handle.attach().unwrap();
@@ -462,8 +462,8 @@ fn the_load_counts_who_waits_and_who_works() {
         let first = client.try_submit(Urgency::Urgent, wait).unwrap();
         gate.await_begun();
         let second = client.try_submit(Urgency::Urgent, job(|| 1)).unwrap();
-        assert_eq!(client.load(Urgency::Urgent), Load { waiting: 1, workers: 1, working: 1 });
-        assert_eq!(client.load(Urgency::Background), Load { waiting: 0, workers: 2, working: 0 });
+        assert_eq!(client.load(Urgency::Urgent), Load { waiting: 1, workers: 1, working: 1, stuck: 0 });
+        assert_eq!(client.load(Urgency::Background), Load { waiting: 0, workers: 2, working: 0, stuck: 0 });
         gate.open();
         assert_eq!((within(first).await, within(second).await), (Ok(0), Ok(1)));
     })

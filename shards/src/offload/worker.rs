@@ -11,8 +11,8 @@ use std::{
 use core_affinity::CoreId;
 
 use super::{
-    Rest, StartError, Unanswered, priority,
-    queues::{Next, Occupied},
+    Rest, StartError, Unanswered, WorkerSpec, priority,
+    seat::{Next, Occupied, Successor},
 };
 
 /// What every worker of a pool does.
@@ -30,13 +30,11 @@ where
 {
     seat.take_seat();
     let worker = seat.index();
-    let prepared =
-        prepare(seat).and_then(|()| build(duty, worker).map_err(|reason| StartError::Build { worker, reason }));
     // The receiver is gone when another worker has failed; the pool is then being closed.
-    let mut state = match prepared {
+    let state = match prepare(duty, worker, seat.spec()) {
         Ok(state) => {
             let _ = ready.send(Ok(()));
-            Some(state)
+            state
         }
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -44,10 +42,43 @@ where
         }
     };
     drop(ready);
+    serve(seat, duty, state);
+}
+
+/// Gets ready first, and only then takes the seat: without that, whoever is stuck in it may still come to an end.
+pub(super) fn succeed<S, J, A, B, R, E>(successor: Successor<J, A>, duty: &Duty<S, B, R>)
+where
+    B: Fn(usize) -> Result<S, E>,
+    R: Fn(&mut S, J) -> A,
+    E: Display,
+{
+    let worker = successor.index();
+    let state = match prepare(duty, worker, successor.spec()) {
+        Ok(state) => state,
+        Err(error) => {
+            tracing::error!(worker, %error, "a worker that is stuck could not be replaced");
+            return;
+        }
+    };
+    if let Some(seat) = successor.take_over() {
+        seat.take_seat();
+        serve(&seat, duty, state);
+    }
+}
+
+/// Works jobs off until the pool ends, or another has taken the seat.
+fn serve<S, J, A, B, R, E>(seat: &Occupied<J, A>, duty: &Duty<S, B, R>, state: S)
+where
+    B: Fn(usize) -> Result<S, E>,
+    R: Fn(&mut S, J) -> A,
+    E: Display,
+{
+    let worker = seat.index();
+    let mut state = Some(state);
     let mut rested = false;
     loop {
         let rest = duty.rest.as_ref().filter(|_| !rested);
-        let mut envelope = match (seat.next(rest.map(|rest| rest.after)), rest) {
+        let envelope = match (seat.next(rest.map(|rest| rest.after)), rest) {
             (Next::Job(envelope), _) => envelope,
             (Next::Rest, Some(rest)) => {
                 state = state.and_then(|state| at_rest(rest, state, worker));
@@ -57,19 +88,23 @@ where
             (Next::Rest, None) => continue,
             (Next::End, _) => return,
         };
-        let Some(job) = envelope.take_job() else { continue };
         rested = false;
-        seat.begin();
+        let job = seat.begin(envelope);
         let began = Instant::now();
         let reply = work(duty, &mut state, worker, job);
-        // Counted first, so that whoever has the answer finds the job in the report.
-        seat.end(began.elapsed(), reply.is_err());
-        envelope.answer(reply);
+        if !seat.end(began.elapsed(), reply) {
+            tracing::warn!(worker, "a worker that was replaced has come to the end of its job, and ends");
+            return;
+        }
     }
 }
 
-fn prepare<J, A>(seat: &Occupied<J, A>) -> Result<(), StartError> {
-    let (worker, spec) = (seat.index(), seat.spec());
+/// Puts the thread where it belongs, and builds its state there.
+fn prepare<S, B, R, E>(duty: &Duty<S, B, R>, worker: usize, spec: WorkerSpec) -> Result<S, StartError>
+where
+    B: Fn(usize) -> Result<S, E>,
+    E: Display,
+{
     if let Some(cpu) = spec.cpu
         && !core_affinity::set_for_current(CoreId { id: cpu })
     {
@@ -80,7 +115,7 @@ fn prepare<J, A>(seat: &Occupied<J, A>) -> Result<(), StartError> {
     {
         tracing::warn!(worker, %error, "worker keeps normal priority: idle priority was refused");
     }
-    Ok(())
+    build(duty, worker).map_err(|reason| StartError::Build { worker, reason })
 }
 
 /// Runs one job. A panic costs the job its answer and the worker its state, which the next job has built anew.

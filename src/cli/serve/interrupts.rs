@@ -1,9 +1,10 @@
 //! SIGTERM and SIGINT: the first drains, the second ends at once. During start-up the first gives the start up.
+//! SIGHUP has read again what can be, unless it is a terminal's last word.
 
 use crate::cli::CliError;
 use shards::Controller;
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 use std::{
@@ -19,17 +20,31 @@ use std::{
 pub(super) struct Interrupts {
     cancelled: Arc<AtomicBool>,
     fleet: Arc<Mutex<Option<Controller>>>,
+    reload: Arc<Mutex<Reload>>,
+}
+
+#[derive(Default)]
+enum Reload {
+    #[default]
+    NotYet,
+    /// A signal came before there was anything to read again.
+    Wanted,
+    By(Box<dyn Fn() + Send>),
 }
 
 impl Interrupts {
-    /// Takes the signals over, on a thread of its own.
-    pub(super) fn watch() -> Result<Interrupts, CliError> {
+    /// Takes the signals over, on a thread of its own; SIGHUP, which else ends the process, if `hangup` says so.
+    pub(super) fn watch(hangup: bool) -> Result<Interrupts, CliError> {
         let interrupts = Interrupts::default();
-        let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| CliError::failed(&error))?;
+        let taken = [SIGTERM, SIGINT].into_iter().chain(hangup.then_some(SIGHUP));
+        let mut signals = Signals::new(taken).map_err(|error| CliError::failed(&error))?;
         let watching = interrupts.clone();
         let watch = move || {
             for signal in &mut signals {
-                watching.interrupt(signal);
+                match signal {
+                    SIGHUP => watching.read_again(),
+                    _ => watching.interrupt(signal),
+                }
             }
         };
         thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(|error| CliError::failed(&error))?;
@@ -48,6 +63,23 @@ impl Interrupts {
             fleet.stop();
         }
         *slot = Some(fleet);
+    }
+
+    /// From now on SIGHUP does this, on the thread of the signals; one that has come already does so now.
+    pub(super) fn reload_by(&self, reload: impl Fn() + Send + 'static) {
+        let mut slot = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*slot, Reload::Wanted) {
+            reload();
+        }
+        *slot = Reload::By(Box::new(reload));
+    }
+
+    fn read_again(&self) {
+        let mut slot = self.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*slot {
+            Reload::By(reload) => reload(),
+            Reload::NotYet | Reload::Wanted => *slot = Reload::Wanted,
+        }
     }
 
     fn interrupt(&self, signal: i32) {

@@ -3,7 +3,7 @@
 use crate::{
     cli::{CliError, placement::Placement},
     clock,
-    hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores},
+    hardening::{BacklogGauge, CoresConfig, Engine, PasswordCores, backlog::Seen},
     limits::BACKGROUND_QUEUE_MAX,
     telemetry::{BacklogFigures, HardeningFigures, WorkerFigures},
 };
@@ -31,21 +31,26 @@ pub(super) fn figures(
     move || {
         let report = reporter.report();
         let sum = |of: fn(&crate::hardening::GroupReport) -> u64| report.groups.iter().map(of).sum();
+        let workers = || report.groups.iter().flat_map(|group| &group.pool.workers);
         let seen = *backlog.lock().unwrap_or_else(PoisonError::into_inner);
         HardeningFigures {
             engine: match report.engine {
                 Engine::Fast { .. } => "fast",
                 Engine::Reference { .. } => "reference",
             },
-            workers: report.groups.iter().flat_map(|group| &group.pool.workers).map(worker).collect(),
+            workers: workers().map(worker).collect(),
             foreground_waiting: sum(|group| group.pool.urgent_waiting as u64),
             background_waiting: sum(|group| group.pool.background_waiting as u64),
             late: sum(|group| group.late),
             no_memory: sum(|group| group.failed),
             unreadable: sum(|group| group.unreadable),
-            stuck: sum(|group| group.stuck as u64),
-            backlog: seen
-                .map(|seen| BacklogFigures { weak: seen.weak, oldest_age_ms: seen.oldest_unix_ms.map_or(0, age_ms) }),
+            stuck: workers().filter(|worker| worker.stuck).count() as u64,
+            replaced: workers().map(|worker| worker.replaced as u64).sum(),
+            backlog: seen.map(|Seen { backlog, overdue }| BacklogFigures {
+                weak: backlog.weak,
+                oldest_age_ms: backlog.oldest_unix_ms.map_or(0, age_ms),
+                overdue,
+            }),
         }
     }
 }

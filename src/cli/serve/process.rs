@@ -8,7 +8,8 @@ use crate::{
     keys::Keys,
     rate_limit::{ConnectionLimit, RateLimiter, RateLimits},
     server::Process,
-    telemetry::Registry,
+    telemetry::{Registry, Traces},
+    tls::Certificates,
     tokens::{AccessConfig, AccessMode, AccessTokens, RefreshTokens},
 };
 use std::{sync::Arc, time::Instant};
@@ -18,7 +19,9 @@ pub(super) fn process(
     config: &config::Config,
     keys: &Keys,
     routing_key: &[u8; 32],
+    tls: Option<Arc<Certificates>>,
     registry: Arc<Registry>,
+    traces: Option<Traces>,
 ) -> Result<Process, CliError> {
     let failed = |error: &dyn std::error::Error| CliError::failed(error);
     let config::Tokens { mode, issuer, audience, symmetric_key, access_duration, .. } = &config.tokens;
@@ -39,8 +42,10 @@ pub(super) fn process(
         refresh_tokens: RefreshTokens::new(keys).map_err(|error| failed(&error))?,
         rate_limiter: RateLimiter::keyed_at_random(limits(&config.limits)).map_err(|error| failed(&error))?,
         connection_limit: connection_limit(&config.server)?,
+        tls,
         started: Instant::now(),
         registry,
+        traces,
     })
 }
 

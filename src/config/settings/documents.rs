@@ -99,7 +99,7 @@ fn toml(setting: &Setting) -> String {
         return String::new();
     };
     let is_bare = match setting.kind {
-        Kind::Count(..) | Kind::CountOrAuto(..) | Kind::Switch(_) => text != "auto",
+        Kind::Count(..) | Kind::CountOrAuto(..) | Kind::Ratio(_) | Kind::Switch(_) => text != "auto",
         _ => false,
     };
     match is_bare {
@@ -125,6 +125,8 @@ fn kind(setting: &Setting) -> String {
         Kind::Address(_) => "Address".to_owned(),
         Kind::AddressOrOff(_) => "Address, or `off`".to_owned(),
         Kind::Word(accepted, _) => format!("One of {accepted}"),
+        Kind::Ratio(_) => "Number, 0 to 1".to_owned(),
+        Kind::HttpUrl(_) => "URL".to_owned(),
         Kind::Text(_, bytes_max) => format!("Text of 1 to {bytes_max} bytes"),
         Kind::Networks(_) => "`none`, or a list such as `10.0.0.0/8,192.0.2.7,2001:db8::/32`".to_owned(),
         Kind::Origins(_) => "`none`, or a list such as `https://app.example.com,http://localhost:3000`".to_owned(),

@@ -1,8 +1,8 @@
 //! What a setting is: its names, its type, its range, and how a text becomes its value. The table itself stands in
 //! `table`.
 
-use super::values::{bytes, cpus, database_url, duration, listen, secret, words};
-use super::{Config, CpuList, ListenAddress, SecretText, SymmetricKey};
+use super::values::{bytes, cpus, database_url, duration, listen, ratio, secret, words};
+use super::{Config, CpuList, HttpUrl, ListenAddress, SecretText, SymmetricKey};
 use crate::http::{cors::Origins, network::Networks};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -80,6 +80,10 @@ pub enum Kind {
     AddressOrOff(Field<Option<ListenAddress>>),
     /// One of a few words: what is accepted, and how a word is stored; it gives back the word's proper spelling.
     Word(&'static str, fn(&mut Config, &str) -> Option<&'static str>),
+    /// A share between 0 and 1.
+    Ratio(Field<f64>),
+    /// Where something is reached by HTTP.
+    HttpUrl(Field<Option<HttpUrl>>),
     /// A text: how many bytes it may have.
     Text(Field<String>, usize),
     /// Networks, or `none`.
@@ -155,6 +159,8 @@ impl Setting {
                     .to_owned()
             }
             Kind::Word(accepted, _) => (*accepted).to_owned(),
+            Kind::Ratio(_) => "a number from 0 to 1, such as 0.01".to_owned(),
+            Kind::HttpUrl(_) => "a URL such as http://127.0.0.1:4318 or https://collector.example.org".to_owned(),
             Kind::Text(_, bytes_max) => format!("a text of 1 to {bytes_max} bytes without control characters"),
             Kind::Networks(_) => {
                 "none, or addresses and networks such as 10.0.0.0/8,192.0.2.7,2001:db8::/32".to_owned()
@@ -236,6 +242,17 @@ impl Setting {
             }
             Kind::Word(_, store) => {
                 store(config, text).map(Effective::text).ok_or_else(|| "it is none of the known words".to_owned())
+            }
+            Kind::Ratio(field) => {
+                let share = ratio::parse(text).map_err(reason)?;
+                *field(config) = share;
+                Ok(Effective::text(share.to_string()))
+            }
+            Kind::HttpUrl(field) => {
+                let url = HttpUrl::parse(text).map_err(reason)?;
+                let shown = Effective::text(url.as_str());
+                *field(config) = Some(url);
+                Ok(shown)
             }
             Kind::Text(field, bytes_max) => {
                 *field(config) = plain_text(text, *bytes_max)?;

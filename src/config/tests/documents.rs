@@ -10,6 +10,8 @@ fn every_field_has_a_setting() {
     for unset in [
         format!("{}", usize::MAX),
         format!("{:?}", Duration::MAX),
+        format!("{:?}", f64::MAX),
+        "service_name: \"\"".to_owned(),
         "Any { port: 0 }".to_owned(),
         "Never".to_owned(),
         "allow_unsafe_durability: true".to_owned(),
@@ -149,6 +151,7 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         [hardening]
         background = true              # from default
         worker_interval = "1s"         # from default
+        weak_age_max = "1m"            # from default
         claim_size = 100               # from default
         preset = "default"             # from default
         memory = "auto"                # from default
@@ -183,6 +186,12 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
         [log]
         level = "debug"  # from --set
         format = "auto"  # from default
+
+        [tracing]
+        # collector is not set: no traces                               # from default
+        # endpoint is not set: the path v1/traces of tracing.collector  # from default
+        sample_ratio = "0.01"                                           # from default
+        service_name = "jeday"                                          # from default
 
         [cores]
         request_shards = 2  # from cores-2.toml:2

@@ -213,6 +213,7 @@ fn settings_that_contradict_each_other_are_refused() {
             ("REGISTRATION_BATCH_WAIT", "1s"),
             ("ARGON2_MEMORY", "64KiB"),
             ("ARGON2_LANES", "9"),
+            ("WORKER_INTERVAL", "16s"),
             ("ACCESS_TOKEN_DURATION", "5m"),
             ("JEDAY_TOKENS_REFRESH_IDLE", "300s"),
             ("JEDAY_TOKENS_REFRESH_GRACE", "31s"),
@@ -225,6 +226,7 @@ fn settings_that_contradict_each_other_are_refused() {
         error: registration.batch_size = 400 (from default) must not be more than registration.queue_max = 10 (from JEDAY_REGISTRATION_QUEUE_MAX)
         error: registration.batch_wait = "1s" (from REGISTRATION_BATCH_WAIT) must be less than database.deadline = "50ms" (from DB_DEADLINE)
         error: hardening.memory = "64KiB" (from ARGON2_MEMORY) must have 8KiB at least for each of hardening.lanes = 9 (from ARGON2_LANES)
+        error: hardening.worker_interval = "16s" (from WORKER_INTERVAL) must not be more than a quarter of hardening.weak_age_max = "1m" (from default)
         error: tokens.access_duration = "5m" (from ACCESS_TOKEN_DURATION) must be less than tokens.refresh_idle = "5m" (from JEDAY_TOKENS_REFRESH_IDLE)
         error: tokens.refresh_grace = "31s" (from JEDAY_TOKENS_REFRESH_GRACE) must not be more than a tenth of tokens.refresh_idle = "5m" (from JEDAY_TOKENS_REFRESH_IDLE)
         error: metrics.address = ":8080" (from METRICS_ADDRESS) must not take the port of server.address = "127.0.0.1:8080" (from default)

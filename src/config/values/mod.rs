@@ -5,6 +5,8 @@ pub mod bytes;
 pub mod cpus;
 pub mod database_url;
 pub mod duration;
+pub mod http_url;
 pub mod listen;
+pub mod ratio;
 pub mod secret;
 pub mod words;

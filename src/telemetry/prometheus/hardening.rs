@@ -26,8 +26,11 @@ impl Page {
         self.family(name, COUNTER, "Stored records that could not be read, each answered as a wrong password.");
         self.value(name, &[], figures.unreadable);
         let name = "jeday_password_cores_stuck";
-        self.family(name, GAUGE, "Workers for logins that do not come to the end of a hash.");
+        self.family(name, GAUGE, "Workers for logins that are stuck in a hash and not replaced.");
         self.value(name, &[], figures.stuck);
+        let name = "jeday_password_cores_replaced_total";
+        self.family(name, COUNTER, "Workers that were stuck in a hash, and replaced.");
+        self.value(name, &[], figures.replaced);
         if let Some(backlog) = figures.backlog {
             let name = "jeday_weak_passwords";
             self.family(name, GAUGE, "Weak records that wait to be hardened, counted up to a bound.");
@@ -35,6 +38,9 @@ impl Page {
             let name = "jeday_weak_password_age_seconds";
             self.family(name, GAUGE, "Age of the oldest weak record; 0 when there is none.");
             self.decimal::<3>(name, "", &[], backlog.oldest_age_ms);
+            let name = "jeday_weak_passwords_overdue";
+            self.family(name, GAUGE, "1 when one is older than hardening.weak_age_max while password cores are free.");
+            self.value(name, &[], backlog.overdue.into());
         }
     }
 

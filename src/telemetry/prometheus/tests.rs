@@ -120,6 +120,7 @@ fn a_page_looks_like_this() {
         jeday_connections_closed_total{reason="drain"} 0
         jeday_connections_closed_total{reason="address_full"} 0
         jeday_connections_closed_total{reason="stranger"} 0
+        jeday_connections_closed_total{reason="handshake"} 0
         # HELP jeday_batch_queue_items Items that wait to be sent to the database.
         # TYPE jeday_batch_queue_items gauge
         jeday_batch_queue_items{shard="0",statement="register"} 0
@@ -249,6 +250,14 @@ fn a_page_looks_like_this() {
         # HELP jeday_log_lines_dropped_total Log lines dropped because the log could not be written fast enough.
         # TYPE jeday_log_lines_dropped_total counter
         jeday_log_lines_dropped_total 0
+        # HELP jeday_trace_spans_exported_total Spans that the collector of traces has taken.
+        # TYPE jeday_trace_spans_exported_total counter
+        jeday_trace_spans_exported_total 0
+        # HELP jeday_trace_spans_dropped_total Spans that no collector of traces has got, by reason.
+        # TYPE jeday_trace_spans_dropped_total counter
+        jeday_trace_spans_dropped_total{reason="queue_full"} 0
+        jeday_trace_spans_dropped_total{reason="unreachable"} 0
+        jeday_trace_spans_dropped_total{reason="refused"} 0
     "##]].assert_eq(&without_duration_buckets(&render(&NAMES, &snapshot())));
 }
 

@@ -81,6 +81,17 @@ pub(super) const PASSWORDS: &[Setting] = &[
         help: "Time between two looks at the durable queue of passwords to harden.",
     },
     Setting {
+        key: "hardening.weak_age_max",
+        variables: &[],
+        flag: None,
+        // A record is ten seconds old when it may be claimed, and a node that hangs keeps it for some more.
+        kind: Kind::Time(|config| &mut config.hardening.weak_age_max, seconds(45)..=seconds(86_400)),
+        default: Fallback::Value("1m"),
+        tuning: false,
+        since: FIRST,
+        help: "Age of a stored password that is not hardened yet, above which the log and a metric say so, if password cores were free.",
+    },
+    Setting {
         key: "hardening.claim_size",
         variables: &["WORKER_UPGRADE_LIMIT"],
         flag: None,
