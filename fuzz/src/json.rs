@@ -4,6 +4,7 @@ use jeday::{
     handlers::{Reply, Request, json},
     http::{head, status::Status},
     limits::HEAD,
+    telemetry::Tracer,
 };
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,7 +33,8 @@ pub fn json(bytes: &[u8]) {
 /// The members as the server reads them.
 fn read(bytes: &[u8]) -> Option<[Option<String>; 3]> {
     let (head, _) = head::parse(POST, &HEAD).ok().flatten().expect("is a head");
-    let request = Request { head: &head, body: bytes, client: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let trace = Tracer::new(None, [0; 16]).begin(head.traceparent, || false);
+    let request = Request { head: &head, body: bytes, client: IpAddr::V4(Ipv4Addr::LOCALHOST), trace: &trace };
     match json::read(request, NAMES) {
         Ok(members) => Some(members.map(|member| member.map(std::borrow::Cow::into_owned))),
         Err(rejection) => {
