@@ -106,6 +106,12 @@ impl Setup {
             if let Some((address, operator)) = ready(&process.log()) {
                 return Ok(Server { process, address, operator });
             }
+            if process.log().contains("\"address\":\"https://") {
+                return Err(CliError::failure(
+                    "the load that jeday tune makes is plain HTTP, and jeday serve speaks TLS",
+                )
+                .with_hint("leave server.tls_certificate and server.tls_key out of what it is configured with"));
+            }
             if let Some(status) = process.ended()? {
                 return Err(CliError::failure(format!("jeday serve has ended with {status}: {}", process.log_end())));
             }
