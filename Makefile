@@ -15,6 +15,12 @@ COMPOSE_VERSION := 5.6.1.0
 HADOLINT_VERSION := 2.15.1
 CONTAINER_TOOLS := $(TOOLS)/containers-$(COMPOSE_VERSION)-$(HADOLINT_VERSION)
 
+CARGO_DEB_VERSION := 3.8.0
+CARGO_DEB := $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION)/bin/cargo-deb
+
+CARGO_FUZZ_VERSION := 0.13.1
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+
 K6_VERSION := 1.1.0
 K6 := $(TOOLS)/k6-$(K6_VERSION)/bin/k6
 
@@ -43,7 +49,7 @@ test-faults: ## Break real parts in earnest, for some 15 minutes (SEED=17: repla
 		again="make test-faults SEED=$$seed ARGS='$(ARGS)'"; \
 		echo "seed $$seed; once more the same: $$again"; \
 		JEDAY_TEST_ROUNDS=full JEDAY_FAULTS_SEED=$$seed timeout 3600 \
-			cargo test --locked --features fail-points --test faults -- $(ARGS) || { echo "failed; replay: $$again"; exit 1; }
+			cargo test --locked --features fail-points --test faults -- --show-output $(ARGS) || { echo "failed; replay: $$again"; exit 1; }
 
 .PHONY: api-check
 api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--include-path /auth/me": in part)
@@ -54,19 +60,37 @@ api-check: ## Let schemathesis compare a server with openapi.json (ARGS="--inclu
 .PHONY: lint
 lint: ## Check the format, and let Clippy look at everything
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 .PHONY: format
 format: ## Format the Rust sources
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, bans and sources of everything that is depended on
 	$(CARGO_DENY) --locked check licenses bans sources
+	@cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO_DENY) --manifest-path fuzz/Cargo.toml check --config deny.toml licenses bans sources
 
 .PHONY: advisories
 advisories: $(CARGO_DENY) ## Ask the RustSec database for known vulnerabilities (fetches it from GitHub)
 	$(CARGO_DENY) --locked check advisories
+
+# The parser that is fuzzed, and for how long.
+PARSER := head
+SECONDS := 60
+
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Let libFuzzer look for input that a parser gets wrong (PARSER=json SECONDS=600)
+	@rustup toolchain install --no-self-update --profile minimal nightly
+	@scripts/install-packages.sh g++
+	@cp Cargo.lock fuzz/Cargo.lock
+	@mkdir -p $(TARGET)/fuzz/corpus/$(PARSER) $(TARGET)/fuzz/found/$(PARSER)
+	RUSTUP_TOOLCHAIN=nightly $(CARGO_FUZZ) run --target-dir $(TARGET)/fuzz $(PARSER) \
+		$(abspath $(TARGET))/fuzz/corpus/$(PARSER) fuzz/seeds/$(PARSER) -- \
+		-max_total_time=$(SECONDS) -artifact_prefix=$(abspath $(TARGET))/fuzz/found/$(PARSER)/
 
 .PHONY: bench
 bench: ## Measure the parts, one by one
@@ -109,6 +133,21 @@ profile: $(K6) ## Put load on a release build and gather where the time goes int
 container-tools: $(CONTAINER_TOOLS) ## Install Compose and hadolint as .tools/docker-compose and .tools/hadolint, for tests
 	@ln -sfn $(CONTAINER_TOOLS)/bin/docker-compose $(CONTAINER_TOOLS)/bin/hadolint $(TOOLS)
 
+# What the program writes for a package: its conffile, its manual page, and completions.
+PACKAGED := $(TARGET)/release/packaged
+
+.PHONY: deb
+deb: $(CARGO_DEB) ## Build a Debian package of the program and its systemd unit, and list what is in it
+	@scripts/install-packages.sh dpkg-dev
+	cargo build --release --locked --bin jeday
+	@rm -rf $(PACKAGED) $(TARGET)/debian && mkdir -p $(PACKAGED)
+	$(TARGET)/release/jeday config --defaults > $(PACKAGED)/jeday.toml
+	$(TARGET)/release/jeday man --directory $(PACKAGED)/man
+	$(foreach kind,bash zsh fish,$(TARGET)/release/jeday completions $(kind) > $(PACKAGED)/jeday.$(kind) &&) true
+	@# Profiles need the names of functions.
+	$(CARGO_DEB) --no-build --no-strip --output $(TARGET)/debian/
+	dpkg-deb --contents $(TARGET)/debian/jeday_*.deb
+
 .PHONY: doc
 doc: ## Build the documentation of the crates
 	cargo doc --workspace --no-deps --document-private-items --locked
@@ -128,6 +167,17 @@ clean-tools: ## Remove the tools that were built here
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
 		cargo install --locked --debug --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+	rm -rf $(TOOLS)/target
+
+$(CARGO_DEB):
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
+		cargo install --locked --debug --root $(TOOLS)/cargo-deb-$(CARGO_DEB_VERSION) cargo-deb@$(CARGO_DEB_VERSION)
+	rm -rf $(TOOLS)/target
+
+# Only it starts the fuzzer, so it need not be fast itself.
+$(CARGO_FUZZ):
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TOOLS)/target \
+		cargo install --locked --debug --root $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 	rm -rf $(TOOLS)/target
 
 # A Python package that holds nothing but the program.

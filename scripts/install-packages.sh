@@ -17,6 +17,8 @@ is_there() {
     [ "$1" = python3-venv ] && { python3 -c 'import ensurepip, venv' 2>/dev/null; return; }
     # A module for Debian's own Python.
     [ "$1" = python3-seccomp ] && { /usr/bin/python3 -c 'import seccomp' 2>/dev/null; return; }
+    # What finds out which libraries a package needs.
+    [ "$1" = dpkg-dev ] && { command -v dpkg-shlibdeps >/dev/null; return; }
     # Debian and others have several versions of the server beside each other, and none in the search path.
     [ "$1" = postgresql ] && {
         command -v postgres >/dev/null ||

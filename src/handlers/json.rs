@@ -12,7 +12,10 @@ use std::{borrow::Cow, io::Write};
 
 /// Reads the body as a JSON object and gives its members of these names, which are strings; null counts as missing.
 /// Others are ignored, but not before they are held to the same rules.
-pub(super) fn read<'r, const N: usize>(
+///
+/// # Errors
+/// When the body is not announced as JSON, is none, or is of another shape; says where, and nothing of what is there.
+pub fn read<'r, const N: usize>(
     request: Request<'r>,
     names: [&'static str; N],
 ) -> Result<[Option<Cow<'r, str>>; N], Rejection> {

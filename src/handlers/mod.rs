@@ -4,7 +4,7 @@ mod authenticated;
 mod dashboard;
 mod fields;
 mod health;
-mod json;
+pub mod json;
 mod login;
 mod logout;
 mod logout_all;

@@ -1,6 +1,6 @@
-//! What Jeday is deployed with: containers, the filter of system calls, the systemd unit, and what watches it. There is
-//! no container engine here: the same commands run with the same environment, under the same filter, without one.
-//! Programs that are not installed are skipped with a message.
+//! What Jeday is deployed with: containers, the filter of system calls, the systemd unit, the Debian package, and what
+//! watches it. There is no container engine here: the same commands run with the same environment, under the same
+//! filter, without one. Programs that are not installed are skipped with a message.
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 #[path = "../support"]
@@ -13,6 +13,7 @@ mod support {
 
 mod containers;
 mod monitoring;
+mod package;
 mod seccomp;
 mod unit;
 

@@ -50,7 +50,7 @@ fn load_from_afar(deployment: &Deployment<'_>, url: &str, round_trips: Option<&d
     load.await_created(5 * BATCH);
     let (resident, (users, batches)) = (resident_bytes(&server), sent(&server));
     let (began, trips) = (Instant::now(), round_trips.map(|count| count()));
-    load.await_created(20 * BATCH * rounds(1, 20));
+    (0..rounds(1, 20)).for_each(|_| load.await_created(20 * BATCH));
     let (took, trips) = (began.elapsed(), round_trips.map(|count| count() - trips.unwrap()));
     let (resident_last, (users_last, batches_last)) = (resident_bytes(&server), sent(&server));
     let journal = load.stop();

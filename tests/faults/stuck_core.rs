@@ -33,7 +33,7 @@ fn hash_that_panics_costs_one_answer() {
 #[test]
 fn others_go_on_beside_a_core_that_is_stuck() {
     let (deployment, points) = (Deployment::new(), FailPoints::new());
-    let cores = ["cores.request_shards=1", "cores.password_cores=2", "hardening.login_deadline=1s"];
+    let cores = ["cores.request_shards=1", "cores.password_cores=2"];
     let server = points.serve(&deployment, &[CHEAP, &[STAYS_WEAK], &cores].concat());
     let mut client = server.connect();
     client.register_many(1);

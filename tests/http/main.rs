@@ -5,6 +5,7 @@
 #[path = "../support"]
 mod support {
     pub(crate) mod client;
+    pub(crate) mod mutation;
     pub(crate) mod postgres;
     pub(crate) mod server;
     pub(crate) mod tls;
@@ -19,4 +20,7 @@ mod mutated_in_process;
 mod mutated_on_the_wire;
 mod packets;
 mod pipelining;
+#[path = "../../fuzz/src/reference.rs"]
 mod reference;
+#[path = "../../fuzz/src/requests.rs"]
+mod requests;

@@ -2,10 +2,11 @@
 //! outlives them all.
 
 use crate::{
-    mutants::{Random, Replay, first_seed, mutant, rounds, stock},
-    reference,
+    mutants::{mutant, stock},
+    reference::{self, Read},
     support::{
         client::{registration, user},
+        mutation::{Random, Replay, first_seed, rounds},
         server::{Deployment, Server},
     },
 };
@@ -27,12 +28,29 @@ fn exchange(server: &Server, bytes: &[u8]) -> usize {
     let _ = client.stream().write_all(bytes);
     let _ = client.stream().shutdown(std::net::Shutdown::Write);
     let replies = client.rest();
-    let methods = reference::methods(bytes);
+    let methods = methods(bytes);
     let statuses = statuses(&replies, &methods);
     let shown = String::from_utf8_lossy(bytes);
     assert!(statuses.len() <= methods.len(), "{statuses:?} to {shown:?}");
     assert!(statuses.iter().all(|status| *status != 500), "{statuses:?} to {shown:?}");
     statuses.len()
+}
+
+/// How many requests `bytes` holds from the first to the one that is the last for any reason: an incomplete one, one
+/// that is refused, one behind which the connection closes. The methods of all of them, as far as they can be read.
+fn methods(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut methods = Vec::new();
+    while !bytes.is_empty() && bytes != b"\r\n" && bytes != b"\r" {
+        let start = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+        methods.push(start.split(|&byte| byte == b' ').next().unwrap_or_default().to_vec());
+        let Read::Whole(request) = reference::head(bytes) else { break };
+        let Read::Whole((_, length)) = reference::body(request.framing, &bytes[request.length..]) else { break };
+        if request.is_last {
+            break;
+        }
+        bytes = &bytes[request.length + length..];
+    }
+    methods
 }
 
 /// The statuses of the final replies, which must be whole. A reply to HEAD has no body.

@@ -18,7 +18,7 @@ const FIXED: &[(&str, &[&str])] = &[
     ("core_affinity", &["shards/"]),
     ("glommio", &["shards/"]),
     ("httparse", &["src/http/"]),
-    ("pasetors", &["src/tokens/"]),
+    ("pasetors", &["src/tokens/", "fuzz/"]),
     ("rustls", &["src/postgres/", "src/telemetry/traces/", "src/tls/", "tests/"]),
     ("socket2", &["shards/"]),
     ("tokio-postgres", &["src/postgres/", "tests/", "benches/"]),
@@ -67,8 +67,8 @@ pub(crate) fn breaches(files: &[File], sources: &[Rust]) -> Vec<Breach> {
             continue;
         }
         let (covered, elsewhere): (Vec<_>, Vec<_>) = sources.iter().partition(|source| row.covers(source));
-        // Tests and benches look at the product from outside and own no concern of it.
-        let product = elsewhere.iter().filter(|source| !source.file.is_in(&["tests/", "benches/"]));
+        // Tests, benches and fuzz targets look at the product from outside and own no concern of it.
+        let product = elsewhere.iter().filter(|source| !source.file.is_in(&["tests/", "benches/", "fuzz/"]));
         for (source, at) in product.filter_map(|source| Some((source, names(source, name)?))) {
             let rule = format!("{name} belongs to {}, by the table of {TABLE}", row.shown());
             breaches.push(source.breach_at(at, rule));
@@ -123,8 +123,8 @@ fn dependencies(manifest: &File) -> Vec<(usize, String)> {
             section = line;
         } else if matches!(section, "[dependencies]" | "[dev-dependencies]" | "[build-dependencies]") {
             let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-            // Our own crate is no dependency in the sense of the table.
-            if !name.is_empty() && !name.starts_with('#') && name != "shards" {
+            // Our own crates are no dependencies in the sense of the table.
+            if !name.is_empty() && !name.starts_with('#') && !["jeday", "shards"].contains(&name) {
                 found.push((number + 1, name.to_owned()));
             }
         }

@@ -108,21 +108,23 @@ fn values_are_shown_with_their_sources_and_without_secrets() {
     expect![[r#"
 
         [server]
-        address = "127.0.0.1:8080"       # from default
-        backlog = 4096                   # from default
-        connections_max = 16384          # from default
-        connections_per_address_max = 0  # from default
-        header_timeout = "10s"           # from default
-        body_timeout = "20s"             # from default
-        idle_timeout = "1m30s"           # from /etc/jeday.toml:2
-        write_timeout = "20s"            # from default
-        body_bytes_max = 20000           # from /etc/jeday.toml:3
-        header_bytes_max = "16KiB"       # from default
-        share_address = false            # from default
-        drain_timeout = "20s"            # from default
-        trusted_proxies = "none"         # from default
-        proxy_protocol = "off"           # from default
-        cors_origins = "none"            # from default
+        address = "127.0.0.1:8080"                # from default
+        backlog = 4096                            # from default
+        connections_max = 16384                   # from default
+        connections_per_address_max = 0           # from default
+        header_timeout = "10s"                    # from default
+        body_timeout = "20s"                      # from default
+        idle_timeout = "1m30s"                    # from /etc/jeday.toml:2
+        write_timeout = "20s"                     # from default
+        body_bytes_max = 20000                    # from /etc/jeday.toml:3
+        header_bytes_max = "16KiB"                # from default
+        share_address = false                     # from default
+        drain_timeout = "20s"                     # from default
+        trusted_proxies = "none"                  # from default
+        proxy_protocol = "off"                    # from default
+        cors_origins = "none"                     # from default
+        # tls_certificate is not set: plain HTTP  # from default
+        # tls_key is not set: plain HTTP          # from default
 
         [metrics]
         address = "off"  # from --metrics-address

@@ -22,9 +22,9 @@ pub enum TargetError {
         /// Which part of the URI.
         part: String,
     },
-    /// Characters that end the user or password too soon.
+    /// Characters that end the user or password too soon, or would if they stood there.
     #[error(
-        "the user or the password in the database URI has a character that must be percent-encoded: write @ as %40, \
+        "the database URI has a character that must be percent-encoded, most likely in the password: write @ as %40, \
          / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
     )]
     Unescaped,

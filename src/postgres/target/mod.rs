@@ -3,9 +3,9 @@
 //!
 //! Where Jeday differs from libpq: an unknown or unsupported parameter is refused rather than passed on; an empty
 //! environment variable counts as unset; `sslmode=allow` is treated as `prefer` (both promise nothing, both reach
-//! servers that insist on TLS and servers that lack it); an `@` in the host or database of a URI must be escaped,
-//! because it is nearly always the rest of a password; a connect timeout of 0 means Jeday's own bound, not forever;
-//! the home directory is what `HOME` says.
+//! servers that insist on TLS and servers that lack it); an `@` behind the user part of a URI must be escaped, because
+//! it is nearly always the rest of a password; a host with a colon must be an address; a connect timeout of 0 means
+//! Jeday's own bound, not forever; the home directory is what `HOME` says.
 
 mod dsn;
 mod error;
@@ -56,8 +56,8 @@ impl Target {
     pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Target, TargetError> {
         let text = text.trim();
         let settings = match uri::strip_scheme(text) {
-            Some(rest) => parameters::Settings::from_pairs(uri::pairs(rest)?, uri::is_ambiguous(rest))?,
-            None => parameters::Settings::from_pairs(dsn::pairs(text)?, false)?,
+            Some(rest) => parameters::Settings::from_pairs(uri::pairs(rest)?)?,
+            None => parameters::Settings::from_pairs(dsn::pairs(text)?)?,
         };
         values::build(settings.with_environment(&environment)?, &environment)
     }

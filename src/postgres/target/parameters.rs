@@ -119,17 +119,13 @@ pub(super) struct Setting {
 pub(super) struct Settings(BTreeMap<&'static str, Setting>);
 
 impl Settings {
-    /// Of equal names the last counts. `withhold` keeps unknown names out of the error.
-    pub(super) fn from_pairs(pairs: Vec<(String, String)>, withhold: bool) -> Result<Settings, TargetError> {
+    /// Of equal names the last counts.
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Settings, TargetError> {
         let mut settings = Settings::default();
         let mut after_password = false;
         for (name, value) in pairs {
             let Some(parameter) = KNOWN.iter().find(|parameter| parameter.name == name) else {
-                return Err(match () {
-                    () if withhold => TargetError::Unescaped,
-                    () if after_password => TargetError::UnknownAfterPassword,
-                    () => unknown(name),
-                });
+                return Err(if after_password { TargetError::UnknownAfterPassword } else { unknown(name) });
             };
             after_password = name == "password";
             settings.put(parameter, value, parameter.name)?;
@@ -160,6 +156,10 @@ impl Settings {
 
     fn put(&mut self, parameter: &'static Parameter, value: String, origin: &'static str) -> Result<(), TargetError> {
         match parameter.support {
+            // The protocol ends each text by it.
+            _ if value.contains('\0') => {
+                return Err(TargetError::Value { name: origin.to_owned(), accepted: "text without a zero byte" });
+            }
             Ignored => {}
             Refused(_, harmless) if value.is_empty() || harmless.iter().any(|one| value.eq_ignore_ascii_case(one)) => {}
             Refused(reason, _) => return Err(TargetError::Unsupported { name: origin.to_owned(), reason }),

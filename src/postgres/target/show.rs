@@ -7,6 +7,9 @@ use std::fmt::{self, Debug, Display};
 /// RFC 3986, section 2.3: all but the unreserved characters.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The same for an IPv6 address (RFC 3986, section 3.2.2).
+const ESCAPED_IN_BRACKETS: &AsciiSet = &ESCAPED.remove(b':');
+
 impl Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let escape = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
@@ -25,7 +28,9 @@ impl Display for Target {
             let name = match &host.place {
                 Place::Socket(directory) => escape(&directory.to_string_lossy()),
                 Place::DefaultSocket => String::new(),
-                Place::Tcp { name, .. } if name.contains(':') => format!("[{}]", name.replace('%', "%25")),
+                Place::Tcp { name, .. } if name.contains(':') => {
+                    format!("[{}]", utf8_percent_encode(name, ESCAPED_IN_BRACKETS))
+                }
                 Place::Tcp { name, .. } => escape(name),
             };
             write!(f, "{comma}{name}:{}", host.port)?;

@@ -9,16 +9,6 @@ pub(super) fn strip_scheme(text: &str) -> Option<&str> {
     text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))
 }
 
-/// Whether an `@` stands where none belongs, so that what follows may be the rest of a password.
-pub(super) fn is_ambiguous(rest: &str) -> bool {
-    split_user(rest).1.contains('@')
-}
-
-/// Keywords with values, in the order written.
-pub(super) fn pairs(rest: &str) -> Result<Vec<(String, String)>, TargetError> {
-    read(rest).map_err(|error| if is_ambiguous(rest) { TargetError::Unescaped } else { error })
-}
-
 /// The user part ends at the first `@`, and there is none when a `/` comes first: as libpq has it.
 fn split_user(rest: &str) -> (Option<&str>, &str) {
     match rest.find(['@', '/']) {
@@ -27,18 +17,19 @@ fn split_user(rest: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn read(rest: &str) -> Result<Vec<(String, String)>, TargetError> {
+/// Keywords with values, in the order written.
+pub(super) fn pairs(rest: &str) -> Result<Vec<(String, String)>, TargetError> {
     let mut pairs = Vec::new();
     let (user, rest) = split_user(rest);
+    // Stricter than libpq, which would take the rest of a password for a host, a database or a value, and Jeday would
+    // show it.
+    if rest.contains('@') {
+        return Err(TargetError::Unescaped);
+    }
     if let Some(user) = user {
         let (user, password) = user.split_once(':').unwrap_or((user, ""));
         push(&mut pairs, "user", decode(user, "user")?);
         push(&mut pairs, "password", decode(password, "password")?);
-    }
-
-    // Stricter than libpq, which would take the rest of a password for a host or a database, and Jeday would show it.
-    if rest.split('?').next().is_some_and(|before_query| before_query.contains('@')) {
-        return Err(TargetError::Unescaped);
     }
     let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());

@@ -6,7 +6,11 @@ use super::{
     TlsSettings, TlsVersion,
     parameters::{Setting, Settings},
 };
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    time::Duration,
+};
 
 const PORT_DEFAULT: u16 = 5432;
 
@@ -99,7 +103,7 @@ fn hosts(settings: &mut Settings) -> Result<Vec<Host>, TargetError> {
             let part = |list: &Option<Vec<String>>| list.as_ref().map_or("", |list| list[index].as_str()).to_owned();
             let port = port_list.get(index).or(port_list.first()).map_or("", String::as_str);
             Ok(Host {
-                place: place(part(&name_list), &part(&address_list), addresses.as_ref())?,
+                place: place(part(&name_list), names.as_ref(), &part(&address_list), addresses.as_ref())?,
                 port: match port {
                     "" => PORT_DEFAULT,
                     text => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| TargetError::Value {
@@ -112,10 +116,23 @@ fn hosts(settings: &mut Settings) -> Result<Vec<Host>, TargetError> {
         .collect()
 }
 
-fn place(name: String, address: &str, origin: Option<&Setting>) -> Result<Place, TargetError> {
+fn place(
+    name: String,
+    names: Option<&Setting>,
+    address: &str,
+    addresses: Option<&Setting>,
+) -> Result<Place, TargetError> {
+    // Also a URL that stands where only its host belongs, and may have a password in it.
+    let is_address = || name.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    if name.contains(':') && !name.starts_with(['/', '@']) && !is_address() {
+        return Err(TargetError::Value {
+            name: names.map_or("host", |setting| setting.origin).to_owned(),
+            accepted: "a name, an address or the directory of a socket for each host, and no port",
+        });
+    }
     if !address.is_empty() {
         let address = address.parse().map_err(|_| TargetError::Value {
-            name: origin.map_or("hostaddr", |setting| setting.origin).to_owned(),
+            name: addresses.map_or("hostaddr", |setting| setting.origin).to_owned(),
             accepted: "an IPv4 or IPv6 address for each host",
         })?;
         return Ok(Place::Tcp { name, address: Some(address) });

@@ -41,23 +41,6 @@ pub(crate) fn head(bytes: &[u8]) -> Read<Request> {
     }
 }
 
-/// How many requests `bytes` holds from the first to the one that is the last for any reason: an incomplete one, one
-/// that is refused, one behind which the connection closes. The methods of all of them, as far as they can be read.
-pub(crate) fn methods(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut methods = Vec::new();
-    while !bytes.is_empty() && bytes != b"\r\n" && bytes != b"\r" {
-        let start = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-        methods.push(start.split(|&byte| byte == b' ').next().unwrap_or_default().to_vec());
-        let Read::Whole(request) = head(bytes) else { break };
-        let Read::Whole((_, length)) = body(request.framing, &bytes[request.length..]) else { break };
-        if request.is_last {
-            break;
-        }
-        bytes = &bytes[request.length + length..];
-    }
-    methods
-}
-
 fn request(lines: &[&[u8]], length: usize) -> Option<Request> {
     if lines.iter().any(|line| line.iter().any(|byte| b"\r\n\0".contains(byte))) {
         return None;
