@@ -56,7 +56,10 @@ const PIECES: &[&[u8]] = &[
     b"password=",
 ];
 
-const CHECKS: [(&str, fn(&[u8])); 5] = [
+/// What must hold for any bytes.
+type Check = fn(&[u8]);
+
+const CHECKS: [(&str, Check); 5] = [
     ("head", checks::head),
     ("body", checks::body),
     ("json", checks::json),
