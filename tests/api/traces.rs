@@ -1,11 +1,13 @@
 //! Traces: what a collector gets to see of requests, whose word counts, and that nothing depends on the collector.
 
 use crate::support::{
-    client::{PASSWORD, Reply, registration, user},
+    client::{Client, PASSWORD, Reply, registration, user},
     collector::{Answer, Collector, Span},
     metrics::Metrics,
     server::{CHEAP, Deployment, Server},
+    tls::Authority,
 };
+use crate::tls;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -115,6 +117,14 @@ fn error_of_the_server_carries_its_code() {
     ];
     assert_eq!(span.attributes, attributes(facts), "nothing of a path that leads nowhere");
     assert_eq!(span.status, 2);
+}
+
+#[test]
+fn encrypted_request_is_told_as_one() {
+    let (collector, authority) = (takes_all(), Authority::new());
+    let server = tls::serve(&Deployment::new(), &authority, &[&collector.setting(), ALL]);
+    assert_eq!(Client::connect_tls(server.address(), authority.trusted()).get("/health/live").status, 200);
+    assert_eq!(collector.await_span("GET /health/live").attributes["url.scheme"], "https");
 }
 
 #[test]
