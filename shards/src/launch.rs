@@ -211,12 +211,14 @@ where
     let _ = ready.send(Ok(()));
     drop(ready);
     let pulse = pulse.clone();
-    executor.run(async {
+    // What a shard leaves behind may have a last turn, and make a socket in it.
+    let (ended, _installed) = executor.run(async {
         crate::spawn(async move { pulse.beat().await }).detach();
-        let _installed = readiness::install().map_err(|error| error.to_string())?;
+        let installed = readiness::install().map_err(|error| error.to_string())?;
         let shard = Shard { index: spec.index, cpu: spec.cpu, stop: Stop::follow(flag) };
-        main(shard).await.map_err(|error| error.to_string())
-    })
+        Ok::<_, String>((main(shard).await, installed))
+    })?;
+    ended.map_err(|error| error.to_string())
 }
 
 impl Fleet {

@@ -86,10 +86,12 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, LaunchError> {
     let failed = |reason| LaunchError { shard: 0, reason };
     let executor = crate::launch::executor(None).map_err(failed)?;
-    executor.run(async {
-        let _installed = readiness::install().map_err(|error| failed(error.to_string()))?;
-        Ok(future.await)
-    })
+    // What the future leaves behind may have a last turn, and make a socket in it.
+    let (done, _installed) = executor.run(async {
+        let installed = readiness::install().map_err(|error| failed(error.to_string()))?;
+        Ok((future.await, installed))
+    })?;
+    Ok(done)
 }
 
 /// CPU time that the calling thread has used so far.
@@ -97,4 +99,27 @@ pub fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let nanoseconds = u32::try_from(time.tv_nsec).expect("nanoseconds are below 10^9");
     Duration::new(time.tv_sec.unsigned_abs(), nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+    use std::{cell::Cell, net::TcpListener, rc::Rc};
+
+    #[test]
+    fn what_a_future_leaves_behind_makes_sockets_in_its_last_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let began = Rc::new(Cell::new(false));
+        let begins = began.clone();
+        let connecting = async move {
+            // Its first turn comes at once, the next one when the future has ended.
+            future::yield_now().await;
+            begins.set(true);
+            let _ = Stream::connect_tcp(address).await;
+        };
+        block_on(async { spawn(connecting).detach() }).unwrap();
+        assert!(began.get());
+    }
 }
