@@ -72,7 +72,7 @@ format: ## Format the Rust sources
 deny: $(CARGO_DENY) ## Check licences, bans and sources of everything that is depended on
 	$(CARGO_DENY) --locked check licenses bans sources
 	@cp Cargo.lock fuzz/Cargo.lock
-	$(CARGO_DENY) --manifest-path fuzz/Cargo.toml check --config deny.toml licenses bans sources
+	$(CARGO_DENY) --manifest-path fuzz/Cargo.toml --config deny.toml check licenses bans sources
 
 .PHONY: advisories
 advisories: $(CARGO_DENY) ## Ask the RustSec database for known vulnerabilities (fetches it from GitHub)
