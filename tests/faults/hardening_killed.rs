@@ -124,6 +124,18 @@ fn two_servers_and_a_worker_share_a_backlog() {
     all.into_iter().for_each(|server| drop(server.stop()));
 }
 
+/// Has each of the workers die between claim and write-back.
+fn die_before_they_write_back(points: &FailPoints, workers: [Server; 2]) {
+    for _ in &workers {
+        // Whichever of the two comes to it first.
+        points.arm("write-back", "die");
+        points.await_failure("write-back");
+    }
+    for mut worker in workers {
+        assert!(!worker.wait().success());
+    }
+}
+
 #[test]
 fn two_workers_that_die_before_they_write_back_lose_nothing_and_do_nothing_twice() {
     let _turn = turn();
@@ -133,14 +145,7 @@ fn two_workers_that_die_before_they_write_back_lose_nothing_and_do_nothing_twice
     let settings = [BRIEF, &["hardening.claim_size=10"]].concat();
     for _ in 0..rounds(2, 10) {
         let workers = [points.work(&deployment, &settings), points.work(&deployment, &settings)];
-        for _ in &workers {
-            // Whichever of the two comes to it first.
-            points.arm("write-back", "die");
-            points.await_failure("write-back");
-        }
-        for mut worker in workers {
-            assert!(!worker.wait().success());
-        }
+        die_before_they_write_back(&points, workers);
     }
     assert!(deployment.weak() > 0, "there was nothing left to lose");
     let survivors = [deployment.work_with(&settings), deployment.work_with(&settings)];
@@ -161,13 +166,7 @@ fn records_of_workers_that_die_are_hardened_before_they_are_as_old_as_is_configu
     let workers = [points.work(&deployment, &settings), points.work(&deployment, &settings)];
     // They are claimed when they are old enough, and not before.
     eventually("it hardens", || deployment.weak() < 2 * users);
-    for _ in &workers {
-        points.arm("write-back", "die");
-        points.await_failure("write-back");
-    }
-    for mut worker in workers {
-        assert!(!worker.wait().success());
-    }
+    die_before_they_write_back(&points, workers);
     assert!(deployment.weak() > 0, "there was nothing left to lose");
     let survivor = deployment.work_with(&settings);
     eventually("nothing is left to harden", || deployment.weak() == 0);

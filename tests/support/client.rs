@@ -34,11 +34,15 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, tls: None, received: Vec::new() }
+        Client::open(address).unwrap()
+    }
+
+    fn open(address: SocketAddr) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Client { stream, tls: None, received: Vec::new() })
     }
 
     /// The same over TLS, to a server named `localhost`.
@@ -65,11 +69,7 @@ impl Client {
 
     /// The same to a server that may be gone.
     pub(crate) fn try_connect(address: SocketAddr) -> Option<Client> {
-        let stream = TcpStream::connect(address).ok()?;
-        stream.set_nodelay(true).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.set_write_timeout(Some(PATIENCE)).ok()?;
-        Some(Client { stream, tls: None, received: Vec::new() })
+        Client::open(address).ok()
     }
 
     /// What such a server answers, if it neither is gone nor goes meanwhile.
